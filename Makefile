@@ -1,0 +1,28 @@
+# Each target is one or two lines that could as well be typed.
+.PHONY: help demo test check bench clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: ## a broker, two providers and smsd on this machine, and messages going through (KEEP=1 leaves it running)
+	deploy/setup.sh demo
+	.venv/bin/python deploy/demo/demo.py
+
+test: ## set up, check, and run the tests (ARGS="tests/core -k text")
+	deploy/setup.sh test
+	$(MAKE) --no-print-directory check
+	.venv/bin/python -m pytest $(ARGS)
+
+check: ## lint, format, types, layers
+	.venv/bin/ruff check --quiet .
+	.venv/bin/ruff format --check --quiet .
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/lint-imports --no-cache > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+
+bench: ## measure throughput, pacing and delays
+	deploy/setup.sh test
+	.venv/bin/python -m bench
+
+clean: ## remove what was built, the virtual environment too
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .run build dist smsd.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Makes this checkout ready to run on Debian 12: `setup.sh demo` what the demo needs, `setup.sh test` everything.
+# Runs as root or with sudo; where nothing is missing it needs neither, and is done in no time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly target=${1:-}
+readonly python=${PYTHON:-python3}
+readonly policy=/usr/sbin/policy-rc.d
+readonly node_smpp=0.5.1 # the SMPP library of npm, a peer that is not ours to test against
+
+say() { echo "setup: $*"; }
+fail() { echo "setup: $*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"
+    elif have sudo; then sudo "$@"
+    else fail "this needs root: $*. Run it as root, or install sudo."
+    fi
+}
+
+quietly() {
+    local output
+    output=$("$@" 2>&1 </dev/null) || { echo "$output" | tail -n 40 >&2; fail "failed: $*"; }
+}
+
+apt_updated=
+apt_install() {
+    have apt-get || fail "missing: $*. Without apt-get they have to be installed by hand."
+    if [ -z "$apt_updated" ]; then
+        quietly as_root apt-get -qq update
+        apt_updated=yes
+    fi
+    say "apt-get install $*"
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@"
+}
+
+# Debian would start the broker at once, on all interfaces, with its guest account.  We only want its files.
+install_rabbitmq() {
+    if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    apt_install rabbitmq-server
+    for unit in rabbitmq-server.service epmd.service epmd.socket; do # nor at the next boot
+        have systemctl && as_root systemctl --quiet disable "$unit" 2>/dev/null || true
+    done
+    say "the system's own broker is left off; ours are private nodes on 127.0.0.1"
+}
+
+install_python() {
+    have "$python" || apt_install python3 python3-venv
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$("$python" --version) is too old: smsd needs Python 3.11 or newer. Name one with PYTHON=."
+    "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+}
+
+# The stamp also names the folder: the scripts of a copied venv point to where it came from.
+stamp() { echo ".venv/.smsd-stamp-$( (pwd; echo "$1"; cat setup.cfg pyproject.toml) | sha256sum | cut -c1-16)"; }
+
+install_project() {
+    local extras=$1
+    if [ ! -e "$(stamp "$extras")" ] && [ ! -e "$(stamp "[test]")" ]; then
+        say "installing smsd$extras into .venv"
+        install_python
+        quietly "$python" -m venv .venv
+        quietly .venv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore -e ".$extras"
+        touch "$(stamp "$extras")"
+    fi
+}
+
+install_node_smpp() {
+    have node || apt_install nodejs npm
+    if [ ! -e .venv/node/node_modules/smpp/package.json ]; then
+        have npm || apt_install npm
+        say "npm install smpp@$node_smpp into .venv/node"
+        quietly npm install --prefix .venv/node --no-audit --no-fund --loglevel=error "smpp@$node_smpp"
+    fi
+}
+
+case $target in
+    demo | test) ;;
+    *) fail "usage: deploy/setup.sh demo|test" ;;
+esac
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || install_rabbitmq
+if [ "$target" = demo ]; then
+    install_project ""
+else
+    install_project "[test]"
+    install_node_smpp
+fi

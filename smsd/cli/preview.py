@@ -1,0 +1,128 @@
+"""`smsd preview`: what a text becomes before it is paid for: encoding, segments, and what made it dear."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from smsd.core import text as texts
+from smsd.core.concat import UDH_OCTETS
+from smsd.core.errors import ContractError
+from smsd.core.plain import replacements
+from smsd.settings.reader import SettingsError, load
+
+
+class _Encoding(NamedTuple):
+    name: str
+    data_coding: int
+    flash_data_coding: int | None = None
+
+
+class _Terms(NamedTuple):
+    """What a provider's settings say about texts; the defaults are those of the settings."""
+
+    encodings: Sequence[texts.Encoding] = (_Encoding(texts.GSM7, 0x00), _Encoding(texts.UCS2, 0x08))
+    encoding: str = "auto"
+    long_messages: str = "udh"
+    max_segments: int = texts.MAX_SEGMENTS
+
+    def split(self, text: str) -> texts.Split:
+        return texts.split(
+            text,
+            self.encodings,
+            forced=self.encoding,
+            flash=False,
+            long_messages=self.long_messages,
+            max_segments=self.max_segments,
+        )
+
+
+_UNITS = {texts.GSM7: ("septets", 1), texts.UCS2: ("UTF-16 units", 2)}
+
+
+@click.command()
+@click.argument("text")
+@click.option("--provider", metavar="P", help="As provider P would send it; else in GSM 7-bit or UCS-2, split by UDH.")
+@click.option("--config", metavar="FILE", default="/etc/smsd/smsd.yaml", help="Where --provider is looked up.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def preview(text: str, provider: str | None, config: str, as_json: bool) -> None:
+    """Show the encoding and the segments of TEXT, and the character that forced UCS-2.
+
+    Exit code 1 if TEXT cannot be sent at all.
+    """
+    terms = _Terms() if provider is None else _terms_of(provider, config)
+    try:
+        facts = _facts(text, terms)
+    except ContractError as error:
+        click.echo(json.dumps({"reason": error.reason, "detail": str(error)}) if as_json else str(error), err=True)
+        sys.exit(1)
+    click.echo(json.dumps(facts, ensure_ascii=False) if as_json else _told(facts))
+
+
+def _terms_of(name: str, config: str) -> _Terms:
+    try:
+        providers = load(config, secrets=False).settings.providers
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        sys.exit(78)
+    if name not in providers:
+        raise click.UsageError(f"{config} has no provider {name!r}")
+    found = providers[name]
+    return _Terms(found.encodings, found.encoding, found.long_messages, found.max_segments)
+
+
+def _facts(text: str, terms: _Terms) -> dict[str, Any]:
+    split = terms.split(text)
+    unit, width = _UNITS.get(split.encoding, ("octets", 1))
+    total = len(split.segments)
+    header = UDH_OCTETS[terms.long_messages] if total > 1 else 0
+    room = texts.room(split.encoding, texts.USER_DATA_OCTETS - header) // width
+    lengths = [len(segment) // width for segment in split.segments]
+    return {
+        "encoding": split.encoding,
+        "data_coding": split.data_coding,
+        "segments": total,
+        "unit": unit,
+        "used": sum(lengths),
+        "left": room - lengths[-1],
+        "lengths": lengths,
+        "forced_by": _forced_by(text),
+        "plain": _plain(text, total, terms),
+    }
+
+
+def _forced_by(text: str) -> dict[str, Any] | None:
+    found = texts.why_not_gsm7(text)
+    if found is None:
+        return None
+    position, character = found
+    return {"position": position + 1, "character": character, "name": texts.character_name(character)}
+
+
+def _plain(text: str, segments: int, terms: _Terms) -> dict[str, Any] | None:
+    replace = replacements(text)
+    if not replace:
+        return None
+    plain = "".join(replace.get(character, character) for character in text)
+    try:
+        split = terms.split(plain)
+    except ContractError:
+        return None
+    saves = segments - len(split.segments)
+    return {"replace": replace, "text": plain, "encoding": split.encoding, "saves": saves}
+
+
+def _told(facts: Mapping[str, Any]) -> str:
+    lines = [
+        f"encoding   {facts['encoding']}, data_coding {facts['data_coding']}",
+        f"segments   {facts['segments']}",
+        f"used       {facts['used']} {facts['unit']}, {facts['left']} left in the last segment",
+    ]
+    if forced := facts["forced_by"]:
+        lines.append(f"forced by  {forced['name']}, character {forced['position']}")
+    if plain := facts["plain"]:
+        pairs = ", ".join(f"«{old}» → «{new}»" for old, new in plain["replace"].items())
+        lines.append(f"instead    {pairs}: {plain['encoding']}, saves segments: {plain['saves']}")
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""Addresses: recipients as people write them, senders as the provider allows them, their TON and NPI in the PDU.
+
+A number travels inside smsd as its digits in international form, without `+`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from smsd.core.errors import ContractError
+
+SHORTEST, LONGEST = 5, 15
+"""Digits of a recipient: short codes, and the bound of E.164 §6.2."""
+
+TON_UNKNOWN, TON_INTERNATIONAL, TON_NETWORK_SPECIFIC, TON_ALPHANUMERIC = 0, 1, 3, 5
+NPI_UNKNOWN, NPI_E164 = 0, 1
+
+_SHORT_NUMBER_DIGITS = 8
+_MASK_ENDS, _MASK_HIDES = 4, 3
+
+# Numbers pasted from a web page or an address book come with blanks that nobody sees: no-break, zero-width, direction.
+_BLANKS = "".join(
+    chr(code)
+    for first, last in [
+        (0x0009, 0x000D),
+        (0x0020, 0x0020),
+        (0x00A0, 0x00A0),
+        (0x00AD, 0x00AD),
+        (0x2000, 0x200F),
+        (0x2028, 0x202F),
+        (0x205F, 0x2069),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+    ]
+    for code in range(first, last + 1)
+)
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_STRIPPED = str.maketrans("", "", "+()[]{}" + _BLANKS + _DASHES)
+
+Type = int | Literal["auto"]
+"""A TON or an NPI (SMPP 3.4 §5.2.5, §5.2.6), or the rule of `ton_npi`."""
+
+
+class Address(NamedTuple):
+    """An address as the three fields of a PDU say it."""
+
+    ton: int
+    npi: int
+    addr: bytes
+
+
+def recipient(to: str, *, default_region: str | None = None) -> str:
+    """The 5–15 digits of `to` in international form.
+
+    With `default_region` (`RU`) a number without `+` that is valid as a national number there, or dialled abroad from
+    there, becomes international; any other is taken for international as it is. Raises ContractError `bad-number`.
+    """
+    digits = to.translate(_STRIPPED)
+    if not (digits.isascii() and digits.isdigit()):
+        raise _bad_number(_foreign(digits))
+    if default_region is not None and "+" not in to:
+        digits = _from_region(digits, default_region)
+    if not SHORTEST <= len(digits) <= LONGEST:
+        raise _bad_number(f"has {len(digits)} digits")
+    return digits
+
+
+def sender(requested: str | None, senders: Sequence[str]) -> str:
+    """The sender to use, as the provider's list `senders` writes it; "" leaves it to the provider.
+
+    Numbers are compared without their `+`. Raises ContractError `sender-not-allowed`.
+    """
+    if not requested:
+        return senders[0] if senders else ""
+    if not senders or requested in senders:
+        return requested
+    number = requested.removeprefix("+")
+    if _is_number(number):
+        for allowed in senders:
+            if allowed.removeprefix("+") == number:
+                return allowed
+    raise _not_allowed(f"{requested!r} is not among the provider's senders: {', '.join(senders)}")
+
+
+def source(sender: str, ton: Type, npi: Type) -> Address:
+    """The source address of a submit_sm. Raises ContractError `sender-not-allowed` for what no PDU can carry."""
+    try:
+        addr = sender.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise _not_allowed(f"{sender[error.start]!r} cannot be part of a sender: use Latin letters") from None
+    if b"\0" in addr:
+        raise _not_allowed("a sender cannot contain U+0000")
+    return Address(*ton_npi(sender, ton, npi), addr)
+
+
+def destination(number: str, ton: Type, npi: Type, number_format: str) -> Address:
+    """The destination address of a submit_sm: the digits, behind a `+` when `number_format` is `plus`."""
+    written = f"+{number}" if number_format == "plus" else number
+    return Address(*ton_npi(number, ton, npi), written.encode("ascii"))
+
+
+def ton_npi(address: str, ton: Type = "auto", npi: Type = "auto") -> tuple[int, int]:
+    """TON and NPI; `auto`: nothing 0/0, a name 5/0, up to 8 digits 3/0 (a short code), a longer or `+` number 1/1."""
+    auto_ton, auto_npi = _by_look(address)
+    return (auto_ton if ton == "auto" else ton), (auto_npi if npi == "auto" else npi)
+
+
+def mask(address: str) -> str:
+    """`+7900***0001`: enough of a number to recognise it in a log, too little to write to it."""
+    bare = address.removeprefix("+")
+    shown = max(0, min(_MASK_ENDS, (len(bare) - _MASK_HIDES) // 2))
+    sign = "+" if _is_number(bare) else ""
+    return f"{sign}{bare[:shown]}***{bare[len(bare) - shown :]}"
+
+
+def _by_look(address: str) -> tuple[int, int]:
+    if not address:
+        return TON_UNKNOWN, NPI_UNKNOWN
+    if not _is_number(address.removeprefix("+")):
+        return TON_ALPHANUMERIC, NPI_UNKNOWN
+    if len(address) <= _SHORT_NUMBER_DIGITS and address[0] != "+":
+        return TON_NETWORK_SPECIFIC, NPI_UNKNOWN
+    return TON_INTERNATIONAL, NPI_E164
+
+
+def _from_region(digits: str, region: str) -> str:
+    # Loading the numbering plans takes a while: those who don't need them don't wait for them.
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return digits
+    if not phonenumbers.is_valid_number(number):
+        return digits
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _foreign(digits: str) -> str:
+    for character in digits:
+        if not _is_number(character):
+            return f"contains {character!a}"
+    return "contains no digits"
+
+
+def _bad_number(found: str) -> ContractError:
+    sentence = f"{found}: write an international number of {SHORTEST} to {LONGEST} digits, such as +79000000000"
+    return ContractError("to", sentence, "bad-number")
+
+
+def _not_allowed(sentence: str) -> ContractError:
+    return ContractError("from", sentence, "sender-not-allowed")

@@ -1,0 +1,255 @@
+"""Requests as the contract wants them (version 1): octets from the broker in, a `SendRequest` or a refusal out."""
+
+import json
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError, to_json
+
+from smsd.core.errors import ContractError
+
+PRIORITIES = ("urgent", "normal", "bulk")
+"""From first to last; a routing key without one means normal."""
+
+REQUEST_TYPE = "sms.request.v1"
+RESULT_TYPE = "sms.result.v1"
+RECEIPT_TYPE = "sms.receipt.v1"
+INBOUND_TYPE = "sms.inbound.v1"
+EVENT_TYPE = "sms.event.v1"
+CONTROL_TYPE = "sms.control.v1"
+
+CALLBACK_MAX = 1024
+"""Octets of JSON that `callback` may have."""
+
+
+class Unreadable(Exception):
+    """A body that no one can be answered about: not JSON. It goes to the dead queue with this slug and sentence."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Refused(ContractError):
+    """A request that is answered `rejected`; carries what could be read of it."""
+
+    def __init__(self, error: ContractError, known: dict[str, Any]) -> None:
+        super().__init__(error.field, error.sentence, error.reason)
+        self.known = known
+
+
+def epoch(value: Any) -> float:
+    """An RFC 3339 time as seconds since 1970. A time without a zone is refused: it would be somebody's guess."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("time", "must be a time like 2026-03-01T12:00:00Z")
+    try:
+        moment = datetime.fromisoformat(value)
+        seconds = moment.timestamp()
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("time", "must be a time like 2026-03-01T12:00:00Z") from None
+    if moment.tzinfo is None:
+        raise PydanticCustomError("time", "must say its zone, as in 2026-03-01T12:00:00Z")
+    return seconds
+
+
+def timestamp(moment: float) -> str:
+    """Seconds since 1970 as RFC 3339 UTC with milliseconds."""
+    return f"{_whole_second(int(moment))}{int(moment * 1000) % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+
+
+def _vendor_tlvs(value: Any) -> tuple[tuple[int, bytes], ...]:
+    wrong = PydanticCustomError("tlvs", 'must be an object like {"0x1401": "0a0b"}: a tag and its octets in hex')
+    if not isinstance(value, dict):
+        raise wrong
+    found = []
+    for tag, octets in value.items():
+        try:
+            number, content = int(tag, 0), bytes.fromhex(octets)
+        except (TypeError, ValueError):
+            raise wrong from None
+        if not 0 < number <= 0xFFFF or len(content) > 1024:
+            raise PydanticCustomError("tlvs", "a tag must be from 0x0001 to 0xFFFF, a value at most 1024 octets")
+        found.append((number, content))
+    return tuple(found)
+
+
+def _callback(value: Any) -> Any:
+    try:
+        size = len(to_json(value, inf_nan_mode="constants"))
+    except ValueError:  # a lone surrogate: legal JSON, echoed escaped
+        size = len(json.dumps(value))
+    if size > CALLBACK_MAX:
+        raise PydanticCustomError("callback", "must be at most 1 KiB of JSON")
+    if _not_finite(value):
+        raise PydanticCustomError("callback", "must not hold NaN or Infinity, which are not JSON")
+    return value
+
+
+def _not_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_not_finite, value.values()))
+    return isinstance(value, list) and any(map(_not_finite, value))
+
+
+Time = Annotated[float, PlainValidator(epoch)]
+
+
+class SendRequest(BaseModel):
+    """One request. Times are seconds since 1970; fields are those of the contract."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", populate_by_name=False)
+
+    id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    to: str
+    text: Annotated[str, Field(min_length=1)]
+    sender: Annotated[str, Field(max_length=20)] | None = Field(default=None, alias="from")
+    encoding: str | None = "auto"
+    flash: bool | None = False
+    expires_at: Time | None = None
+    send_after: Time | None = None
+    receipt: bool | None = None
+    max_segments: Annotated[int, Field(ge=1, le=255)] | None = None
+    on_uncertain: Literal["report", "resend"] | None = None
+    campaign: Annotated[str, Field(max_length=128)] | None = None
+    tlvs: Annotated[tuple[tuple[int, bytes], ...], PlainValidator(_vendor_tlvs)] | None = None
+    callback: Annotated[Any, PlainValidator(_callback)] = None
+
+
+def read_request(body: bytes, message_id: str | None) -> SendRequest:
+    """The request in `body`; `message_id` (AMQP) stands in for a missing id.
+
+    Raises Unreadable for what is not JSON, and Refused, naming the field and what to do, for everything else.
+    """
+    try:
+        request = SendRequest.model_validate_json(body)
+    except ValidationError:
+        request = _reread(body, message_id)
+    if request.id is None:
+        request = _named(request, message_id)
+    if "\0" in request.text:
+        raise _refusal(request, ContractError("text", "holds U+0000: leave it out", "text-not-encodable"))
+    if request.send_after and request.expires_at and request.send_after > request.expires_at:
+        raise _refusal(request, ContractError("send_after", "is after expires_at: swap or drop one"))
+    return request
+
+
+def _named(request: SendRequest, message_id: str | None) -> SendRequest:
+    if message_id and 0 < len(message_id) <= 128:
+        return request.model_copy(update={"id": message_id})
+    error = ContractError("id", "is missing, and so is the AMQP message_id: give each request its own")
+    raise _refusal(request, error)
+
+
+def _refusal(request: SendRequest, error: ContractError) -> Refused:
+    return Refused(error, request.model_dump(by_alias=True, include={"id", "to", "campaign", "callback", "sender"}))
+
+
+def _reread(body: bytes, message_id: str | None) -> SendRequest:
+    """The slow way, for bodies that the fast one refused: finds the field to blame, or reads them after all."""
+    try:
+        found = json.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise Unreadable("not-utf8", f"the body is not UTF-8: {error.reason} at octet {error.start}") from None
+    except RecursionError:
+        raise Unreadable("not-json", "the body is nested too deeply") from None
+    except ValueError as error:
+        raise Unreadable("not-json", f"the body is not JSON: {error}") from None
+    known = _known(found, message_id)
+    if not isinstance(found, dict):
+        raise Refused(ContractError("body", f"must be a JSON object, not {_kind(found)}"), known)
+    if isinstance(text := found.get("text"), str) and (at := _lone_surrogate(text)) is not None:
+        sentence = f"holds a lone surrogate at character {at + 1}: send whole characters"
+        raise Refused(ContractError("text", sentence, "text-not-encodable"), known)
+    try:
+        return SendRequest.model_validate(found)
+    except ValidationError as error:
+        raise Refused(_blame(error), known) from None
+    except RecursionError:
+        raise Refused(ContractError("callback", "is nested too deeply"), known | {"callback": None}) from None
+
+
+def _known(found: Any, message_id: str | None) -> dict[str, Any]:
+    """What an answer can echo of a request that is refused: only what has the right type."""
+    known: dict[str, Any] = {"id": message_id if message_id and len(message_id) <= 128 else None}
+    if not isinstance(found, dict):
+        return known
+    for name, most in (("id", 128), ("to", 64), ("from", 64), ("campaign", 128)):
+        value = found.get(name)
+        if isinstance(value, str) and 0 < len(value) <= most and _lone_surrogate(value) is None:
+            known[name] = value
+    try:
+        known["callback"] = _callback(found.get("callback"))
+    except (PydanticCustomError, RecursionError):
+        known["callback"] = None
+    return known
+
+
+def _blame(error: ValidationError) -> ContractError:
+    first = error.errors(include_url=False, include_context=True)[0]
+    field = ".".join(str(step) for step in first["loc"] if not str(step).startswith(("function", "constrained")))
+    field = field or "body"
+    kind, context = first["type"], first.get("ctx", {})
+    value = first.get("input")
+    if kind == "missing":
+        return ContractError(field, "is missing: it is required")
+    if kind == "string_type":
+        return ContractError(field, f"must be a string, not {_kind(value)}")
+    if kind == "string_too_short":
+        return ContractError(field, "must not be empty")
+    if kind == "string_too_long":
+        return ContractError(field, f"must have at most {context['max_length']} characters, this one has {len(value)}")
+    if kind == "bool_type":
+        return ContractError(field, f"must be true or false, not {_kind(value)}")
+    if kind.startswith("int") or kind in ("greater_than_equal", "less_than_equal"):
+        return ContractError(field, "must be a whole number from 1 to 255")
+    if kind == "literal_error":
+        return ContractError(field, f"must be {context['expected'].replace(chr(39), '')}")
+    if kind == "string_unicode":
+        return ContractError(field, "holds a lone surrogate: send whole characters")
+    return ContractError(field, first["msg"])
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return names.get(type(value), "an object")
+
+
+def _lone_surrogate(text: str) -> int | None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def fingerprint(to: str, text: str) -> bytes:
+    """Tells a repeat of a request from another request with the same id."""
+    return blake2b(f"{to}\0{text}".encode(), digest_size=16).digest()
+
+
+def result_id(*parts: str | None) -> str:
+    """The same for the same parts on every machine and after every crash, so that a repeat can be recognised."""
+    digest = blake2b("\x1f".join(part or "" for part in parts).encode("utf-8", "surrogatepass"), digest_size=16)
+    return digest.hexdigest()
+
+
+def dumps(document: dict[str, Any]) -> bytes:
+    """JSON octets of what we publish."""
+    try:
+        return to_json(document)
+    except ValueError:  # lone surrogates that a caller put into `callback`: escaped they stay legal JSON
+        return json.dumps(document, separators=(",", ":")).encode()

@@ -1,0 +1,164 @@
+"""One message on its way: what was asked for, its segments, and what is known of each of them.
+
+Whether a message has ended, and as what, is decided here and nowhere else. Statuses only move forward.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from smsd.core.contract import SendRequest
+from smsd.core.publication import Publication
+
+WAITING, IN_FLIGHT, SENT, REJECTED, UNCERTAIN = "waiting", "in_flight", "sent", "rejected", "uncertain"
+"""What a part is before its receipt; afterwards its status is the receipt's."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One segment; with message_payload the whole text."""
+
+    n: int
+    body: bytes
+    """The submit_sm's body, ready for the wire."""
+    cost: int = 1
+    """Segments that it counts as."""
+    status: str = WAITING
+    smsc_id: str | None = None
+    smpp_status: int | None = None
+    receipt: dict[str, Any] | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a message ends: the fields of its result that say so."""
+
+    status: str
+    reason: str | None = None
+    detail: str | None = None
+    permanent: bool = False
+    smpp_status: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A request that passed the intake, until nothing more can follow."""
+
+    id: str
+    request: SendRequest
+    provider: str
+    priority: int
+    """0 urgent, 1 normal, 2 bulk."""
+    fingerprint: bytes
+    received_at: float
+    """Seconds since 1970."""
+    recipient: str
+    """Digits of the international number."""
+    sender: str
+    encoding: str
+    segments: int
+    parts: list[Part]
+    receipt_asked: bool
+    resend: bool
+    """What happens to uncertain segments."""
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    traceparent: str | None = None
+
+    deliveries: list[Any] = field(default_factory=list)
+    """What to ack once the first result is confirmed: the delivery, and copies of it that came meanwhile."""
+    todo: deque[Part] = field(default_factory=deque)
+    """Parts to hand over, in order."""
+    in_flight: int = 0
+    queued: bool = False
+    """Whether a lane's queue holds it."""
+    refusals: int = 0
+    first_refused_at: float | None = None
+    """On the clock of the time bound, in seconds: time without a bind does not count against retries.max_age."""
+    last_status: int | None = None
+    """The command_status of the last refusal."""
+    reference: int | None = None
+    """Concatenation reference of its segments."""
+    ending: Ending | None = None
+    """Decided, but not told before the last segment in flight has its answer."""
+    result: Publication | None = None
+    """The last result published."""
+    status: str | None = None
+    """The status of that result."""
+    possible_duplicate: bool = False
+    corrects: str | None = None
+    sent_at: float | None = None
+    done_at: float | None = None
+    due: float = 0.0
+    """Seconds since 1970 before which it is not handed over: send_after, or a retry's time."""
+    held: bool = False
+    """Whether it rests in a hold queue at the broker; no delivery of it is here then."""
+
+    def __repr__(self) -> str:
+        parts = ",".join(part.status for part in self.parts)
+        return f"<Message {self.id} to {self.provider}: {self.status or 'no result'}, parts {parts}>"
+
+    @property
+    def attempts(self) -> int:
+        """How often it was handed to the provider: of several segments, the most any had."""
+        return max(part.attempts for part in self.parts)
+
+    @property
+    def segments_sent(self) -> int:
+        return sum(part.cost for part in self.parts if part.status not in (WAITING, IN_FLIGHT, REJECTED, UNCERTAIN))
+
+    @property
+    def touched(self) -> bool:
+        """Whether any part may have reached the provider."""
+        return any(part.attempts for part in self.parts)
+
+    def end(self, ending: Ending) -> None:
+        """Decides the end; the first decision stands. What has not been handed over stays so."""
+        if self.ending is None:
+            self.ending = ending
+            self.todo.clear()
+
+    def conclusion(self) -> Ending | None:
+        """The message's end, or `sent`, as soon as nothing is left to send and no answer is awaited."""
+        if self.in_flight or self.todo:
+            return None
+        parts = self.parts
+        if len(parts) == 1 and self.ending is None:
+            return Ending(SENT) if parts[0].status == SENT else None
+        if any(part.status == UNCERTAIN for part in parts):
+            if self.ending is not None and self.ending.status == UNCERTAIN:
+                return self.ending
+            return Ending(UNCERTAIN, "no-response", "a segment was handed to the provider and never answered")
+        if self.ending is None:
+            return Ending(SENT) if all(part.status == SENT for part in parts) else None
+        accepted = self.segments_sent
+        if accepted and self.ending.status in (REJECTED, "failed", "expired", "cancelled"):
+            detail = f"only {accepted} of {self.segments} segments were accepted: {self.ending.detail}"
+            return Ending("failed", "partly-sent", detail, self.ending.permanent, self.ending.smpp_status)
+        return self.ending
+
+    def receipt_verdict(self) -> Ending | None:
+        """What the parts' receipts say together: the first bad segment ends it, delivered are only all of them."""
+        for part in self.parts:
+            if part.receipt is not None and part.status in ("undelivered", "expired"):
+                return Ending(part.status, _receipt_reason(part), _receipt_detail(part))
+        if all(part.status == "delivered" for part in self.parts):
+            return Ending("delivered")
+        return None
+
+
+def _receipt_reason(part: Part) -> str:
+    return "expired" if part.status == "expired" else "delivery-failed"
+
+
+def _receipt_detail(part: Part) -> str:
+    receipt = part.receipt or {}
+    error = f", err {receipt['err']}" if receipt.get("err") else ""
+    stat = receipt.get("stat") or f"message_state {receipt.get('state')}"
+    return f"the receipt of segment {part.n} says {stat}{error}: err is the provider's own code, ask it for the meaning"
+
+
+def parts_of(bodies: Sequence[bytes], cost: int = 1) -> list[Part]:
+    return [Part(n, body, cost) for n, body in enumerate(bodies, 1)]

@@ -1,0 +1,199 @@
+"""Texts: which encoding says them, how many segments they take, and where they may be cut.
+
+A segment is 140 octets on the air (3GPP TS 23.040): 160 septets of GSM 7-bit, 70 UTF-16 units or 140 octets; with a
+concatenation header 153, 67 and 134, with a 16-bit reference 152, 66 and 133. The headers themselves are `concat`'s.
+"""
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from smsd.core import gsm
+from smsd.core.concat import UDH_OCTETS
+from smsd.core.errors import ContractError
+
+GSM7, UCS2 = "gsm7", "ucs2"
+USER_DATA_OCTETS = 140
+MAX_SEGMENTS = 255
+"""The total is one octet (3GPP TS 23.040 §9.2.3.24.1)."""
+
+_SEPTETS = 160
+"""The most characters that a segment can hold in any encoding."""
+_FLASH = {GSM7: 0x10, UCS2: 0x18}
+_HIGH_SURROGATES = range(0xD8, 0xDC)
+"""First octets of the UTF-16 units that begin a pair."""
+
+
+class Encoding(Protocol):
+    """One entry of a provider's `encodings`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def data_coding(self) -> int: ...
+    @property
+    def flash_data_coding(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A text made ready for submit_sm.
+
+    `segments` are the octets of each short_message without any header. `payload` is the whole text for the TLV
+    message_payload, where that replaces more than one segment.
+    """
+
+    encoding: str
+    data_coding: int
+    segments: tuple[bytes, ...]
+    payload: bytes | None = None
+
+
+def split(
+    text: str,
+    encodings: Sequence[Encoding],
+    *,
+    forced: str | None,
+    flash: bool,
+    long_messages: str,
+    max_segments: int,
+) -> Split:
+    """Encodes `text` in the first of `encodings` that fits (or the one `forced`) and cuts it where it must be.
+
+    Raises ContractError: `text-not-encodable` names the character, `too-long` the number of segments,
+    `invalid-request` an encoding that the provider does not have. `forced` may also be `auto`.
+    """
+    most = min(max_segments, MAX_SEGMENTS)
+    if len(text) > most * _SEPTETS:
+        raise _too_long(f"has {len(text)} characters, more than {most} segments can hold")
+    if "\0" in text:
+        raise _not_encodable(text, text.index("\0"), "any encoding")
+    encoding, octets = _choose(text, encodings, forced)
+    name, data_coding = encoding.name, _data_coding(encoding, flash)
+    if len(octets) <= room(name, USER_DATA_OCTETS):
+        return Split(name, data_coding, (octets,))
+    segments = cut(text, octets, name, USER_DATA_OCTETS - UDH_OCTETS[long_messages])
+    if len(segments) > most:
+        raise _too_long(f"takes {len(segments)} segments in {name}; max_segments is {most}")
+    return Split(name, data_coding, segments, octets if long_messages == "payload" else None)
+
+
+def encode(text: str, name: str) -> bytes:
+    """The octets of `text` as short_message carries them. Raises UnicodeEncodeError where `name` has no such character.
+
+    `name` is `gsm7` (septets, one per octet), `ucs2` (UTF-16, big end first), or any codec that Python knows.
+    """
+    if name == GSM7:
+        return gsm.encode(text)
+    return text.encode("utf-16-be" if name == UCS2 else name)
+
+
+def decode(octets: bytes, name: str, errors: str = "strict") -> str:
+    """The text of `octets`, the inverse of `encode`. Raises UnicodeDecodeError when `errors` is `strict`."""
+    if name == GSM7:
+        return gsm.decode(octets, errors)
+    return octets.decode("utf-16-be" if name == UCS2 else name, errors)
+
+
+def room(name: str, user_data_octets: int) -> int:
+    """How many octets of short_message fit into `user_data_octets` on the air."""
+    if name == GSM7:
+        return user_data_octets * 8 // 7
+    return user_data_octets & ~1 if name == UCS2 else user_data_octets
+
+
+def cut(text: str, octets: bytes, name: str, user_data_octets: int) -> tuple[bytes, ...]:
+    """Cuts `octets`, which are `text` in the encoding `name`, into as few segments as possible, between characters.
+
+    An escape and its character, and both units of a surrogate pair, stay together: a segment must have room for them.
+    """
+    limit = room(name, user_data_octets)
+    if name == GSM7:
+        return _cut_units(octets, limit, 1, (gsm.ESCAPE,))
+    if name == UCS2:
+        return _cut_units(octets, limit, 2, _HIGH_SURROGATES)
+    if len(octets) == len(text):
+        return _cut_units(octets, limit, 1, ())
+    return _cut_characters(text, name, limit)
+
+
+def why_not_gsm7(text: str) -> tuple[int, str] | None:
+    """The first character that GSM 7-bit lacks, behind its position from 0; None when it can say all of `text`."""
+    try:
+        gsm.encode(text)
+    except UnicodeEncodeError as error:
+        return error.start, text[error.start]
+    return None
+
+
+def character_name(character: str) -> str:
+    """`U+2014 EM DASH «—»`: what people need to find a character."""
+    name = unicodedata.name(character, "")
+    # A lone surrogate or a control character must not get into a JSON body or onto a terminal.
+    shown = f"«{character}»" if character.isprintable() else ""
+    return " ".join(filter(None, (f"U+{ord(character):04X}", name, shown)))
+
+
+def _choose(text: str, encodings: Sequence[Encoding], forced: str | None) -> tuple[Encoding, bytes]:
+    automatic = forced is None or forced == "auto"
+    failure: UnicodeEncodeError | None = None
+    last = ""
+    for encoding in encodings:
+        if automatic or encoding.name == forced:
+            try:
+                return encoding, encode(text, encoding.name)
+            except UnicodeEncodeError as error:
+                failure, last = error, encoding.name
+    if failure is None:
+        names = ", ".join(encoding.name for encoding in encodings)
+        raise ContractError("encoding", f"must be auto or one of the provider's encodings ({names})")
+    raise _not_encodable(text, failure.start, last)
+
+
+def _data_coding(encoding: Encoding, flash: bool) -> int:
+    if not flash:
+        return encoding.data_coding
+    if encoding.flash_data_coding is not None:
+        return encoding.flash_data_coding
+    return _FLASH.get(encoding.name, encoding.data_coding | 0x10)
+
+
+def _cut_units(octets: bytes, limit: int, width: int, leads: Container[int]) -> tuple[bytes, ...]:
+    """Cuts units of `width` octets; one that begins with a lead goes over to the next segment, where its pair is."""
+    segments = []
+    start = 0
+    while len(octets) - start > limit:
+        end = start + limit
+        if octets[end - width] in leads:
+            end -= width
+        segments.append(octets[start:end])
+        start = end
+    segments.append(octets[start:])
+    return tuple(segments)
+
+
+def _cut_characters(text: str, name: str, limit: int) -> tuple[bytes, ...]:
+    """Cuts text of a multi-byte encoding. Each segment is encoded by itself: some encodings have shift states."""
+    segments = []
+    while text:
+        fitting = _fitting(text[:limit], name, limit)
+        segments.append(text[:fitting].encode(name))
+        text = text[fitting:]
+    return tuple(segments)
+
+
+def _fitting(text: str, name: str, limit: int) -> int:
+    """How many characters from the start of `text` take at most `limit` octets; at least one."""
+    lengths = range(1, len(text) + 1)
+    return max(1, bisect_right(lengths, limit, key=lambda length: len(text[:length].encode(name))))
+
+
+def _not_encodable(text: str, position: int, name: str) -> ContractError:
+    sentence = f"character {position + 1}, {character_name(text[position])}, cannot be sent in {name}"
+    return ContractError("text", sentence, "text-not-encodable")
+
+
+def _too_long(sentence: str) -> ContractError:
+    return ContractError("text", sentence, "too-long")

@@ -1,0 +1,119 @@
+"""Every exchange, queue and binding of the contract, with exactly its arguments.
+
+The arguments are fixed for good: RabbitMQ answers 406 to a declaration that differs in one of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from smsd.core.contract import PRIORITIES
+
+HOLDS: dict[str, int] = {"10s": 10, "1m": 60, "10m": 600, "1h": 3600}
+"""Hold queues by name, with how many seconds a request rests in each."""
+
+OUTGOING = ("results", "inbound", "events")
+"""Exchanges whose messages the CRM reads; each gets a default queue, so that nothing is lost before the CRM binds."""
+
+Arguments = dict[str, str | int | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    name: str
+    kind: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    name: str
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    exchange: str
+    queue: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    bindings: tuple[Binding, ...]
+
+
+def work_queue(prefix: str, provider: str, priority: str) -> str:
+    return f"{prefix}.requests.{provider}.{priority}"
+
+
+def topology(providers: Iterable[str], *, prefix: str, queue_type: str, default_queues: bool) -> Topology:
+    """What has to be there for these providers, active or not: an inactive one's requests wait in its queues."""
+    queues = list(_queues(list(providers), prefix, queue_type, default_queues))
+    return Topology(tuple(_exchanges(prefix)), tuple(q for q, _ in queues), tuple(b for _, bs in queues for b in bs))
+
+
+def _exchanges(prefix: str) -> Iterator[Exchange]:
+    yield Exchange(f"{prefix}.returned", "fanout")
+    yield Exchange(f"{prefix}.dead", "fanout")
+    yield Exchange(f"{prefix}.requests", "topic", {"alternate-exchange": f"{prefix}.returned"})
+    for name in (*OUTGOING, "control", *(f"hold.{hold}" for hold in HOLDS)):
+        yield Exchange(f"{prefix}.{name}", "topic")
+
+
+def _queues(
+    providers: list[str], prefix: str, queue_type: str, default_queues: bool
+) -> Iterator[tuple[Queue, list[Binding]]]:
+    plain: Arguments = {"x-queue-type": queue_type}
+    safe = dict(plain)
+    if queue_type == "quorum":
+        safe |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+    for name in ("returned", "dead"):
+        yield Queue(f"{prefix}.{name}", plain), [Binding(f"{prefix}.{name}", f"{prefix}.{name}", "")]
+    if default_queues:
+        for name in OUTGOING:
+            yield Queue(f"{prefix}.{name}", plain), [Binding(f"{prefix}.{name}", f"{prefix}.{name}", "#")]
+    for hold, seconds in HOLDS.items():
+        name = f"{prefix}.hold.{hold}"
+        rest: Arguments = {"x-dead-letter-exchange": f"{prefix}.requests", "x-message-ttl": seconds * 1000}
+        yield Queue(name, safe | rest), [Binding(name, name, "#")]
+    for provider in providers:
+        for priority in PRIORITIES:
+            name = work_queue(prefix, provider, priority)
+            work: Arguments = {"x-dead-letter-exchange": f"{prefix}.returned", "x-single-active-consumer": True}
+            keys = [f"{provider}.{priority}"] + ([provider] if priority == "normal" else [])
+            yield Queue(name, safe | work), [Binding(f"{prefix}.requests", name, key) for key in keys]
+
+
+def definitions(wanted: Topology, vhost: str) -> dict[str, object]:
+    """RabbitMQ's definitions.json for `rabbitmqctl import_definitions`."""
+    return {
+        "exchanges": [
+            {
+                "name": exchange.name,
+                "vhost": vhost,
+                "type": exchange.kind,
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": exchange.arguments,
+            }
+            for exchange in wanted.exchanges
+        ],
+        "queues": [
+            {"name": queue.name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": queue.arguments}
+            for queue in wanted.queues
+        ],
+        "bindings": [
+            {
+                "source": binding.exchange,
+                "vhost": vhost,
+                "destination": binding.queue,
+                "destination_type": "queue",
+                "routing_key": binding.key,
+                "arguments": {},
+            }
+            for binding in wanted.bindings
+        ],
+    }

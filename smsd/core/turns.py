@@ -1,0 +1,96 @@
+"""Whose turn it is: messages that wait at one provider, by priority and by due time."""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from itertools import count
+
+from smsd.core.contract import PRIORITIES
+from smsd.core.message import Message
+
+SHARE = 20
+"""While a higher priority waits, one turn in this many still goes to the lower ones."""
+
+
+class Turns:
+    """Messages to hand over now, in the order of their turns, and those whose time has yet to come."""
+
+    def __init__(self) -> None:
+        self._queues: tuple[deque[Message], ...] = tuple(deque() for _ in PRIORITIES)
+        self._favoured = [0] * len(PRIORITIES)
+        self._later: list[tuple[float, int, Message]] = []
+        self._numbers = count()
+
+    def waiting(self) -> dict[str, int]:
+        """How many wait, by priority."""
+        counts = {name: len(queue) for name, queue in zip(PRIORITIES, self._queues, strict=True)}
+        for _, _, message in self._later:
+            counts[PRIORITIES[message.priority]] += 1
+        return counts
+
+    def add(self, message: Message, *, first: bool = False) -> None:
+        """Its turn may come from now on; `first` puts it before the others of its priority."""
+        if message.queued:
+            return
+        message.queued = True
+        queue = self._queues[message.priority]
+        if first:
+            queue.appendleft(message)
+        else:
+            queue.append(message)
+
+    def add_later(self, message: Message) -> None:
+        """Its turn comes at `message.due`."""
+        heapq.heappush(self._later, (message.due, next(self._numbers), message))
+
+    def due(self, now: float) -> Iterator[Message]:
+        """Takes out those whose time has come; `now` is seconds since 1970."""
+        while self._later and self._later[0][0] <= now:
+            yield heapq.heappop(self._later)[2]
+
+    def next_due(self) -> float | None:
+        return self._later[0][0] if self._later else None
+
+    def next(self, now: float) -> Message | None:
+        """The message whose part goes next; it keeps its place until it has none left to hand over."""
+        for queue in self._queues:
+            while queue and not _may_go(queue[0], now):
+                queue.popleft().queued = False
+        for priority, queue in enumerate(self._queues):
+            if not queue:
+                continue
+            if any(self._queues[priority + 1 :]):
+                self._favoured[priority] += 1
+                if self._favoured[priority] >= SHARE:
+                    self._favoured[priority] = 0
+                    continue
+            return queue[0]
+        return None
+
+    def waiting_now(self) -> bool:
+        """Whether anybody's turn could come at once."""
+        return any(self._queues)
+
+    def oldest(self) -> float | None:
+        """When the message that has waited longest was received, in seconds since 1970."""
+        heads = [queue[0].received_at for queue in self._queues if queue]
+        return min(heads, default=None)
+
+    def all(self) -> list[Message]:
+        """Everything that waits, in order of turns."""
+        return [m for queue in self._queues for m in queue] + [m for _, _, m in sorted(self._later)]
+
+    def clear(self) -> list[Message]:
+        """Takes everything out."""
+        messages = self.all()
+        for queue in self._queues:
+            queue.clear()
+        self._later.clear()
+        for message in messages:
+            message.queued = False
+        return messages
+
+
+def _may_go(message: Message, now: float) -> bool:
+    """Not if all of it is on its way, it was put off, or it rests at the broker."""
+    return bool(message.todo) and message.due <= now and not message.held

@@ -1,0 +1,279 @@
+"""Keeps one bind open for ever: connect, bind, pump octets between socket and session, wait, again."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from smsd.core.backoff import Backoff
+from smsd.core.errors import LinkDown
+from smsd.core.message import Message, Part
+from smsd.core.smpp import status as smpp_status
+from smsd.core.smpp.codec import Pdu
+from smsd.core.smpp.events import (
+    Answered,
+    Arrived,
+    BindRefused,
+    Bound,
+    Closed,
+    Event,
+    Malformed,
+    Noticed,
+    TimedOut,
+)
+from smsd.core.smpp.session import Limits, Session
+from smsd.core.verdict import BindVerdict, bind_verdict, explain
+from smsd.flow.ports import Connection, Dial
+from smsd.settings.model import Host, Provider
+
+INTERFACE_VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
+
+STABLE = 30.0
+"""Seconds a bind must have lived before its loss is answered with the shortest wait again."""
+
+
+class Owner(Protocol):
+    """Who is told what becomes of a bind."""
+
+    def connecting(self, bind: "Bind", host: Host) -> None: ...
+    def bound(self, bind: "Bind", host: Host, system_id: str) -> None: ...
+    def refused(self, bind: "Bind", host: Host, kind: BindVerdict, status: int | None, wait: float) -> None: ...
+    def unreachable(self, bind: "Bind", host: Host, reason: str, wait: float) -> None: ...
+    def closed(self, bind: "Bind", host: Host, reason: str, by_peer: bool, asked: bool, wait: float) -> None: ...
+    def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool: ...
+    def timed_out(self, message: Message, part: Part) -> None: ...
+    def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None: ...
+    def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None: ...
+    def noticed(self, sentence: str, octets_hex: str, malformed: bool) -> None: ...
+    def answers_done(self) -> None: ...
+
+
+class Bind:
+    """One bind of a kind (transceiver, transmitter, receiver)."""
+
+    def __init__(self, provider: Provider, kind: str, dial: Dial, owner: Owner, draw: Callable[[], float]) -> None:
+        self.provider = provider
+        self.kind = kind
+        self.open = False
+        self._dial = dial
+        self._owner = owner
+        self._session: Session | None = None
+        self._connection: Connection | None = None
+        self._over: asyncio.Future[Closed] | None = None
+        self._refusal: int | None = None
+        self._was_refused = False
+        self._asked = False
+        """Whether the end of this session was our own wish."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._backoff = Backoff(provider.reconnect.min, provider.reconnect.max, draw)
+        self._limits = Limits(
+            provider.window,
+            provider.submit_timeout,
+            provider.bind_timeout,
+            provider.enquire_link.interval,
+            provider.enquire_link.timeout,
+            provider.enquire_link.when == "always",
+        )
+
+    # --- what the lane uses
+
+    def room(self) -> int:
+        return self._session.room() if self._session is not None else 0
+
+    @property
+    def writable(self) -> bool:
+        return self._connection is not None and self._connection.writable
+
+    @property
+    def window_used(self) -> int:
+        return self._session.window_used if self._session is not None else 0
+
+    def submit(self, body: bytes, message: Message, part: Part, now: float) -> None:
+        assert self._session is not None
+        self._session.submit(body, (message, part), now)
+
+    def flush(self) -> None:
+        """Writes what the session has to say."""
+        session, connection = self._session, self._connection
+        if session is None or connection is None:
+            return
+        if octets := session.data_to_send():
+            connection.write(octets)
+            self._arm()
+
+    # --- the life of the bind
+
+    async def run(self) -> None:
+        """Connects again and again; ends by cancellation, or after `stop`."""
+        turn = 0
+        while not self._asked:
+            host = self.provider.hosts[turn % len(self.provider.hosts)]
+            began = self._loop.time()
+            wait = await self._live(host)
+            if self._loop.time() - began > STABLE:
+                self._backoff.reset()
+                turn = 0  # the first host is the one the provider wants; the others are backups
+            else:
+                turn += 1
+            if not self._asked:
+                await asyncio.sleep(wait)
+
+    async def _live(self, host: Host) -> float:
+        """One connection from dial to close. Returns how many seconds to wait before the next."""
+        self._owner.connecting(self, host)
+        self._over = self._loop.create_future()
+        self._refusal, self._was_refused = None, False
+        try:
+            async with asyncio.timeout(self.provider.bind_timeout):
+                self._connection = await self._dial(host.host, host.port, self)
+        except (LinkDown, TimeoutError) as down:
+            wait = self._backoff.delay()
+            reason = down.reason if isinstance(down, LinkDown) else "no connection within bind_timeout"
+            self._owner.unreachable(self, host, reason, wait)
+            return wait
+        self._host = host
+        self._session = Session(self.kind, self._fields(), self._limits)
+        self._session.connected(self._loop.time())
+        self.flush()
+        self._arm()
+        try:
+            closed = await self._over
+        finally:
+            self._end_connection()
+        return self._ended(host, closed)
+
+    def _ended(self, host: Host, closed: Closed) -> float:
+        was_open, self.open = self.open, False
+        kind = bind_verdict(self._refusal)
+        if not self._was_refused:
+            wait = 0.0 if self._asked else self._backoff.delay()
+            if was_open:
+                self._owner.closed(self, host, closed.reason, closed.by_peer, self._asked, wait)
+            else:
+                self._owner.unreachable(self, host, closed.reason, wait)
+            return wait
+        reconnect = self.provider.reconnect
+        waits = {BindVerdict.ALREADY_BOUND: reconnect.already_bound, BindVerdict.AUTH_FAILED: reconnect.auth_failed}
+        wait = waits.get(kind) or self._backoff.delay()
+        self._owner.refused(self, host, kind, self._refusal, wait)
+        return wait
+
+    def _fields(self) -> dict[str, Any]:
+        provider = self.provider
+        return {
+            "system_id": provider.system_id.encode("latin-1", "replace"),
+            "password": provider.password.reveal().encode("latin-1", "replace"),
+            "system_type": provider.system_type.encode("latin-1", "replace"),
+            "interface_version": INTERFACE_VERSIONS[provider.version],
+            "addr_ton": provider.bind_ton,
+            "addr_npi": provider.bind_npi,
+            "address_range": provider.address_range.encode("latin-1", "replace"),
+        }
+
+    def _end_connection(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._session = None
+
+    def rebind(self, reason: str) -> None:
+        """Ends this session in good order, so that the next one is opened after the usual wait."""
+        if self._session is not None and self.open:
+            self.open = False
+            self._take(self._session.disconnected(reason, self._loop.time()))
+
+    async def stop(self) -> None:
+        """Unbinds and waits for the answer (at most the session's own limit). `run` then ends."""
+        self._asked = True
+        session, over = self._session, self._over
+        if session is None or over is None or over.done():
+            return
+        if self.open:
+            session.unbind(self._loop.time())
+            self.flush()
+            self._arm()
+        else:
+            self._take(session.disconnected("stopped", self._loop.time()))
+        await asyncio.wait([over], timeout=10)
+
+    @property
+    def unanswered(self) -> int:
+        return self._session.unanswered() if self._session is not None else 0
+
+    # --- what the connection says
+
+    def received(self, chunk: bytes) -> None:
+        if self._session is not None:
+            self._take(self._session.receive_data(chunk, self._loop.time()))
+
+    def lost(self, reason: str) -> None:
+        if self._session is not None:
+            self._take(self._session.disconnected(reason, self._loop.time()))
+
+    def resumed(self) -> None:
+        """The socket takes octets again."""
+        self._owner.answers_done()
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._session is not None:
+            self._take(self._session.tick(self._loop.time()))
+
+    def _arm(self) -> None:
+        """One timer per bind, for whatever is due first; a later deadline just makes the old one look in vain."""
+        deadline = self._session.deadline() if self._session is not None else None
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(max(deadline, self._loop.time() + 0.001), self._tick)
+
+    def _take(self, events: list[Event]) -> None:
+        owner = self._owner
+        session = self._session
+        for event in events:
+            if type(event) is Answered:
+                message, part = event.context
+                if owner.answered(message, part, event.status, event.message_id, event.latency, event.late):
+                    self.rebind(explain(event.status))
+            else:
+                self._take_rare(event)
+        self.flush()
+        self._arm()
+        if events and session is not None:
+            owner.answers_done()
+
+    def _take_rare(self, event: Event) -> None:
+        owner = self._owner
+        if isinstance(event, Arrived):
+            session = self._session
+            assert session is not None
+            owner.arrived(event.pdu, lambda status: self._answer(session, event.pdu, status))
+        elif isinstance(event, TimedOut):
+            owner.timed_out(*event.context)
+        elif isinstance(event, Bound):
+            self.open = True
+            owner.bound(self, self._host, event.system_id)
+        elif isinstance(event, BindRefused):
+            self._was_refused = event.status is not None
+            self._refusal = event.status
+        elif isinstance(event, Noticed):
+            owner.noticed(event.sentence, f"{smpp_status.name(event.pdu.status)} seq {event.pdu.sequence}", False)
+        elif isinstance(event, Malformed):
+            owner.noticed(event.sentence, event.pdu_hex, True)
+        elif isinstance(event, Closed):
+            self.flush()
+            if event.lost:
+                owner.lost(event.lost, event.reason)
+            if self._over is not None and not self._over.done():
+                self._over.set_result(event)
+
+    def _answer(self, session: Session, pdu: Pdu, status: int) -> None:
+        """Answers a deliver_sm on the session that it came by; on a new one its sequence would mean nothing."""
+        if session is self._session:
+            session.answer(pdu, status)
+            self._loop.call_soon(self.flush)

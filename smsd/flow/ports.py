@@ -1,0 +1,137 @@
+"""What the flow needs of the outside, as Protocols; app hands in the links that satisfy them.
+
+Everything here is called on the one loop, and nothing waits: what takes time calls back.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from smsd.core.message import Message, Part
+from smsd.core.publication import Confirm, Publication
+
+
+class Delivery(Protocol):
+    """One message from a queue, to be acked exactly once; acks of a lost connection are dropped by the link."""
+
+    body: bytes
+    key: str
+    provider: str
+    priority: int
+    redelivered: bool
+
+    @property
+    def message_id(self) -> str | None: ...
+    @property
+    def correlation_id(self) -> str | None: ...
+    @property
+    def reply_to(self) -> str | None: ...
+    @property
+    def headers(self) -> Mapping[str, Any]: ...
+    @property
+    def raw_properties(self) -> Any: ...
+    def ack(self) -> None: ...
+    def give_back(self) -> None: ...
+    @property
+    def stale(self) -> bool: ...
+
+
+class Broker(Protocol):
+    """The broker connection, which comes and goes. Publishing needs `connected`."""
+
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def blocked(self) -> bool: ...
+    def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None: ...
+    def copy(self, queue: str, publication: Publication) -> None:
+        """The same body to the caller's own queue, at best effort."""
+
+    def forward(
+        self, delivery: Any, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
+    ) -> None:
+        """A delivery's body and properties to another exchange, with more headers."""
+
+    def consume(self, provider: str, prefetch: int) -> None: ...
+    def stop_consuming(self, provider: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Known:
+    """What the journal knows of a request id."""
+
+    fingerprint: bytes
+    message: Message | None
+    """While something may still follow."""
+    result: Publication | None
+    """The last result."""
+
+
+class Journal(Protocol):
+    """What must survive the process. Callbacks come once the fact is safe, in the order of the calls."""
+
+    durable: bool
+    """False while facts only live in memory: then nothing is safe before the broker has confirmed it."""
+
+    def look_up(self, message_id: str, then: Callable[[Known | None], None]) -> None:
+        """What is known of a request id."""
+
+    def take_up(self, message: Message) -> None:
+        """The id is this message's from now on."""
+
+    def put_back(self, message: Message) -> None:
+        """The message went back to its queue, never handed over: its id is free again."""
+
+    def intend(self, message: Message, part: Part, then: Callable[[Message, Part], None]) -> None:
+        """This part is about to be written to the provider."""
+
+    def settle(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
+        """The provider's answer to a part; `keys` are what its receipts may be found by within `group`."""
+
+    def conclude(self, message: Message, result: Publication, final: bool) -> None:
+        """A result of a message."""
+
+    def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
+        """The result of a request that never became a message."""
+
+    def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
+        """The part that a receipt is about."""
+
+
+class Meter(Protocol):
+    """Counts and measures; `provider` is a name of the settings, or `unknown`."""
+
+    def request(self, provider: str, outcome: str) -> None: ...
+    def submitted(self, provider: str, seconds_waited: float) -> None: ...
+    def answered(self, provider: str, outcome: str, seconds: float) -> None: ...
+    def submit_error(self, provider: str, status: str) -> None: ...
+    def segment(self, provider: str, outcome: str) -> None: ...
+    def result(self, provider: str, status: str) -> None: ...
+    def receipt(self, provider: str, state: str) -> None: ...
+    def delivered_after(self, provider: str, seconds: float) -> None: ...
+    def unmatched_receipt(self, provider: str) -> None: ...
+    def inbound(self, provider: str) -> None: ...
+    def bind_attempt(self, provider: str, outcome: str) -> None: ...
+    def bad_pdu(self, provider: str) -> None: ...
+    def event(self, provider: str, event: str) -> None: ...
+
+
+class Connection(Protocol):
+    """An open connection to an SMSC."""
+
+    @property
+    def writable(self) -> bool: ...
+    def write(self, octets: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Peer(Protocol):
+    """Who is told what happens on a connection."""
+
+    def received(self, chunk: bytes) -> None: ...
+    def lost(self, reason: str) -> None: ...
+    def resumed(self) -> None: ...
+
+
+Dial = Callable[[str, int, Peer], Awaitable[Connection]]
+"""Opens a connection to (host, port); raises LinkDown."""

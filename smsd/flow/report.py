@@ -1,0 +1,117 @@
+"""Tells how messages end: result to the outbox, ack after its confirm, one log line, the counters.
+
+The only place that acks a request (rule 1 of design.md: only after its result is confirmed by the broker).
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from smsd.core.address import mask
+from smsd.core.contract import result_id
+from smsd.core.errors import ContractError
+from smsd.core.message import Ending, Message
+from smsd.core.publication import Publication
+from smsd.core.results import FINAL, rejection, result
+from smsd.flow.outbox import Outbox
+from smsd.flow.ports import Delivery, Journal, Meter
+
+log = structlog.get_logger("smsd")
+
+
+class Reporter:
+    """Publishes results. `prefix` is the exchanges'."""
+
+    def __init__(self, outbox: Outbox, journal: Journal, meter: Meter, prefix: str) -> None:
+        self._outbox = outbox
+        self._journal = journal
+        self._meter = meter
+        self._prefix = prefix
+
+    def report(self, message: Message, ending: Ending, safe: Callable[[], None] | None = None) -> None:
+        """Publishes a message's result; `safe` is called once the broker has it."""
+        now = time.time()
+        publication = result(message, ending, self._prefix, now)
+        final = ending.status in FINAL or not message.receipt_asked
+        message.result = publication
+        message.status = ending.status
+        self._journal.conclude(message, publication, final)
+        self._meter.result(message.provider, ending.status)
+        self._outbox.add(publication, lambda: self._confirmed(message, safe))
+        if final:
+            self._log(message, ending, now)
+
+    def _confirmed(self, message: Message, safe: Callable[[], None] | None) -> None:
+        deliveries, message.deliveries = message.deliveries, []
+        for delivery in deliveries:
+            delivery.ack()
+        if safe is not None:
+            safe()
+
+    def _log(self, message: Message, ending: Ending, now: float) -> None:
+        smsc_id = message.parts[0].smsc_id
+        log.info(
+            "message",
+            id=message.id,
+            provider=message.provider,
+            status=ending.status,
+            reason=ending.reason,
+            to=mask(message.request.to),
+            segments=message.segments,
+            encoding=message.encoding,
+            smsc_id=smsc_id,
+            smpp_status=ending.smpp_status,
+            attempts=message.attempts,
+            seconds=round(now - message.received_at, 3),
+        )
+
+    def reject(
+        self,
+        delivery: Delivery,
+        error: ContractError,
+        known: dict[str, Any],
+        provider: str | None,
+        *,
+        identity: str | None = None,
+        status: str = "rejected",
+        fingerprint: bytes | None = None,
+    ) -> None:
+        """Answers a request that never became a message, and acks it once that is confirmed.
+
+        With `fingerprint` the answer is remembered as the last result of the id.
+        """
+        request_id = known.get("id")
+        if identity is None:
+            identity = result_id(request_id, status) if request_id else result_id("", status, delivery.body.hex())
+        now = time.time()
+        publication = rejection(
+            error,
+            known,
+            provider=provider,
+            prefix=self._prefix,
+            received_at=now,
+            identity=identity,
+            correlation_id=delivery.correlation_id,
+            reply_to=delivery.reply_to,
+            traceparent=delivery.headers.get("traceparent"),
+            status=status,
+        )
+        if request_id and fingerprint is not None:
+            self._journal.remember(request_id, fingerprint, publication)
+        self._meter.result(provider or "unknown", status)
+        self._outbox.add(publication, delivery.ack)
+        log.info(
+            "message",
+            id=request_id,
+            provider=provider,
+            status=status,
+            reason=error.reason,
+            detail=f"{error.field}: {error.sentence}",
+            to=mask(known.get("to") or ""),
+        )
+
+    def repeat(self, delivery: Delivery, publication: Publication) -> None:
+        """Publishes an earlier result once more, for a request that came again."""
+        self._outbox.add(publication, delivery.ack)

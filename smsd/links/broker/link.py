@@ -1,0 +1,270 @@
+"""The broker as the flow sees it: always there, sometimes connected.
+
+A supervisor opens one `AmqpSession` after another, declares (or checks) the topology, starts the consumers that are
+wanted, and says when it is up and down. Publishes that a lost session left unconfirmed are not repeated here: the
+outbox still holds them and is told by `on_down`.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from smsd.core.backoff import Backoff
+from smsd.core.contract import PRIORITIES
+from smsd.core.errors import LinkDown
+from smsd.core.publication import Confirm, Publication
+from smsd.core.topology import Topology, work_queue
+from smsd.links.broker import amqp
+from smsd.links.broker.amqp import AmqpSession, ConsumeChannel, Delivery
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds for one try at one node of the cluster, authentication included."""
+
+
+class BrokerLink:
+    """Owns the connection to RabbitMQ. Callbacks are set by app before `run`."""
+
+    def __init__(
+        self,
+        *,
+        urls: tuple[str, ...],
+        password: str | None,
+        heartbeat: float,
+        tls: Any,
+        name: str,
+        app_id: str,
+        prefix: str,
+        topology: Topology,
+        declare: bool,
+        draw: Callable[[], float],
+    ) -> None:
+        self._urls, self._password, self._heartbeat, self._tls = urls, password, heartbeat, tls
+        self._name, self._app_id, self._prefix = name, app_id, prefix
+        self._topology, self._declare = topology, declare
+        self._backoff = Backoff(0.5, 30.0, draw)
+        self._session: AmqpSession | None = None
+        self._up = False
+        self._ended: asyncio.Future[str] | None = None
+        self._blocked = False
+        self._channels: dict[str, ConsumeChannel] = {}
+        self._wanted: dict[str, int] = {}
+        self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None]]] = {}
+        self._returned: set[int] = set()
+        self._tag = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.state = "never connected"
+        self.copies_dropped = 0
+        """reply_to copies that nobody could be found for."""
+        self.on_delivery: Callable[[Delivery], None]
+        self.on_returned: Callable[[Delivery], None]
+        self.on_control: Callable[[Delivery], None]
+        self.on_up: Callable[[], None]
+        self.on_down: Callable[[str], None]
+        self.on_blocked: Callable[[bool], None]
+        self.control_keys: list[str] = ["all"]
+
+    @property
+    def connected(self) -> bool:
+        return self._up
+
+    @property
+    def blocked(self) -> bool:
+        """The broker takes no publishes for now (it is short of memory or disk)."""
+        return self._blocked
+
+    # --- the connection
+
+    async def run(self) -> None:
+        """Keeps a connection for ever; ends only by cancellation."""
+        turn = 0
+        while True:
+            url = self._urls[turn % len(self._urls)]
+            turn += 1
+            reason = await self._live(url)
+            self.state = reason
+            delay = self._backoff.delay()
+            self.on_down(f"{reason}; next try in {delay:.1f} s")
+            await asyncio.sleep(delay)
+
+    async def _live(self, url: str) -> str:
+        """One connection, from open to its end; says why it ended."""
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def end(reason: str) -> None:
+            if not ended.done():
+                ended.set_result(reason)
+
+        session = AmqpSession(end, self._set_blocked)
+        try:
+            await session.open(url, self._password, self._heartbeat, self._name, self._tls, CONNECT_TIMEOUT)
+            await self._prepare(session)
+            self._session, self._up = session, True
+            self.state = f"connected to {amqp.shown(url)}"
+            self._backoff.reset()
+            self.on_up()
+            for provider, prefetch in self._wanted.items():
+                self._start_consuming(provider, prefetch)
+            return await ended
+        except LinkDown as down:
+            return down.reason
+        finally:
+            await self._forget(session)
+
+    async def _prepare(self, session: AmqpSession) -> None:
+        if self._declare:
+            await session.declare(self._topology)
+        elif missing := await session.missing(self._topology):
+            raise LinkDown("broker", f"missing: {', '.join(missing)}; `smsd topology` prints what to import")
+        self._tag = 0
+        await session.publisher(self._confirmed, self._was_returned)
+        returned = await session.consumer("returned")
+        await returned.consume(f"{self._prefix}.returned", 100, self._deliver(returned, self.on_returned))
+        control = await session.consumer("control")
+        queue = await session.exclusive_queue(control, f"{self._prefix}.control", self.control_keys)
+        await control.consume(queue, 100, self._deliver(control, self.on_control), exclusive=True)
+
+    async def _forget(self, session: AmqpSession) -> None:
+        self._session, self._up = None, False
+        self._channels.clear()
+        self._unconfirmed.clear()
+        self._returned.clear()
+        self._set_blocked(False)
+        await session.close()
+
+    def _set_blocked(self, blocked: bool) -> None:
+        if blocked != self._blocked:
+            self._blocked = blocked
+            self.on_blocked(blocked)
+
+    async def close(self) -> None:
+        """Ends the connection in good order; acks and publishes given before are still written."""
+        if self._session is not None:
+            await asyncio.sleep(0)
+            await self._session.close()
+
+    # --- consuming
+
+    def consume(self, provider: str, prefetch: int) -> None:
+        """Wants the provider's three queues read, now and after every reconnect."""
+        if self._wanted.get(provider) == prefetch:
+            return
+        self._wanted[provider] = prefetch
+        if self._up:
+            self._start_consuming(provider, prefetch)
+
+    def stop_consuming(self, provider: str) -> None:
+        """No more deliveries; those that came can still be acked or given back."""
+        self._wanted.pop(provider, None)
+        if channel := self._channels.get(provider):
+            channel.cancel()
+
+    def _start_consuming(self, provider: str, prefetch: int) -> None:
+        task = asyncio.create_task(self._consume(provider, prefetch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _consume(self, provider: str, prefetch: int) -> None:
+        session = self._session
+        if session is None:
+            return
+        try:
+            channel = self._channels.get(provider)
+            if channel is None:
+                channel = await session.consumer(provider)
+                self._channels[provider] = channel
+            else:
+                channel.cancel()
+            for priority, name in enumerate(PRIORITIES):
+                if self._wanted.get(provider) != prefetch:
+                    channel.cancel()
+                    return
+                deliver = self._deliver(channel, self.on_delivery, priority)
+                await channel.consume(work_queue(self._prefix, provider, name), prefetch, deliver)
+        except LinkDown:
+            return  # the session is over; the next one starts the consumers again
+
+    def _deliver(self, channel: ConsumeChannel, arrived: Callable[[Delivery], None], priority: int = 1) -> Any:
+        def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
+            arrived(Delivery(channel, method, properties, body, priority))
+
+        return deliver
+
+    # --- publishing
+
+    def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
+        """Sends one publication; `then` gets the broker's answer unless the session ends first."""
+        self._send(
+            publication.exchange,
+            publication.key,
+            publication.body,
+            self._properties(publication),
+            publication.message_id,
+            then,
+        )
+
+    def copy(self, queue: str, publication: Publication) -> None:
+        """The same body to the caller's own queue, at best effort."""
+        if self._up:
+            self._send(
+                "",
+                queue,
+                publication.body,
+                self._properties(publication),
+                publication.message_id,
+                self._copied,
+            )
+
+    def _properties(self, publication: Publication) -> Any:
+        return amqp.properties(
+            message_id=publication.message_id,
+            kind=publication.type,
+            correlation_id=publication.correlation_id,
+            headers=publication.headers,
+            app_id=self._app_id,
+            timestamp=int(time.time()),
+        )
+
+    def _copied(self, outcome: Confirm) -> None:
+        if outcome is not Confirm.DONE:
+            self.copies_dropped += 1
+
+    def forward(
+        self, delivery: Delivery, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
+    ) -> None:
+        """A delivery's body and properties to another exchange, with more headers: hold queues and the dead queue."""
+        properties = amqp.with_headers(delivery.raw_properties, headers)
+        self._send(exchange, key, delivery.body, properties, properties.message_id or "", then)
+
+    def _send(
+        self, exchange: str, key: str, body: bytes, properties: Any, message_id: str, then: Callable[[Confirm], None]
+    ) -> None:
+        assert self._session is not None
+        self._tag += 1
+        self._unconfirmed[self._tag] = (exchange, message_id, then)
+        self._session.publish(exchange, key, body, properties, mandatory=True)
+
+    def _was_returned(self, message_id: str, exchange: str) -> None:
+        """basic.return comes before the ack of the same publish, which would otherwise look like success."""
+        for tag, (known_exchange, known_id, _) in self._unconfirmed.items():
+            if known_id == message_id and known_exchange == exchange and tag not in self._returned:
+                self._returned.add(tag)
+                return
+
+    def _confirmed(self, tag: int, multiple: bool, acked: bool) -> None:
+        if multiple:
+            tags = []
+            for known in self._unconfirmed:
+                if known > tag:
+                    break
+                tags.append(known)
+        else:
+            tags = [tag] if tag in self._unconfirmed else []
+        outcome = Confirm.DONE if acked else Confirm.REFUSED
+        for known in tags:
+            _, _, then = self._unconfirmed.pop(known)
+            if self._returned and known in self._returned:
+                self._returned.discard(known)
+                then(Confirm.UNROUTABLE)
+            else:
+                then(outcome)

@@ -1,0 +1,104 @@
+"""Sockets to SMSCs: TCP over IPv4 or IPv6, TLS with verification and server name. Knows octets, not PDUs."""
+
+import asyncio
+import socket
+import ssl
+from typing import Protocol
+
+from smsd.core.errors import LinkDown
+from smsd.settings.model import Tls
+
+KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+"""Seconds, seconds, probes: a half-open connection is noticed even while nothing is sent (quirk Q43)."""
+
+USER_TIMEOUT = 30_000
+"""Milliseconds that written octets may stay unacknowledged by the peer's TCP before the connection counts as lost."""
+
+
+class Peer(Protocol):
+    """Who is told what happens on the connection."""
+
+    def received(self, chunk: bytes) -> None: ...
+    def lost(self, reason: str) -> None: ...
+    def resumed(self) -> None: ...
+
+
+class SmscConnection(asyncio.Protocol):
+    """One open connection."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self._transport: asyncio.Transport | None = None
+        self.writable = True
+        """False while the socket takes no more: what is written then would only wait in our memory."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        # Paused as soon as anything is left unwritten: on a lost link only octets that left can be uncertain.
+        transport.set_write_buffer_limits(high=0)
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (*KEEPALIVE, (socket.TCP_USER_TIMEOUT, USER_TIMEOUT)):
+                raw.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    def data_received(self, data: bytes) -> None:
+        self._peer.received(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        self._peer.lost(str(error) if error else "the provider closed the connection")
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        self._peer.resumed()
+
+    def write(self, octets: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(octets)
+
+    def close(self) -> None:
+        """Closes after writing what is left."""
+        if self._transport is not None:
+            self._transport.close()
+
+
+class Dialer:
+    """Opens connections to one provider. Raises SettingsError-free OSError for unreadable TLS files on creation."""
+
+    def __init__(self, tls: Tls | None) -> None:
+        self._tls = tls
+        self._context = _context(tls) if tls is not None else None
+
+    async def __call__(self, host: str, port: int, peer: Peer) -> SmscConnection:
+        """Connects. Raises LinkDown with a sentence for people."""
+        loop = asyncio.get_running_loop()
+        server_hostname = (self._tls.server_hostname or host) if self._tls is not None else None
+        try:
+            _, connection = await loop.create_connection(
+                lambda: SmscConnection(peer), host, port, ssl=self._context, server_hostname=server_hostname
+            )
+        except ssl.SSLCertVerificationError as error:
+            raise LinkDown("smsc", f"TLS: the certificate is not accepted: {error.verify_message}") from None
+        except ssl.SSLError as error:
+            raise LinkDown("smsc", f"TLS: {error.reason or error}; is {port} a TLS port?") from None
+        except socket.gaierror as error:
+            raise LinkDown("smsc", f"{host} can't be resolved: {error.strerror}") from None
+        except OSError as error:
+            raise LinkDown("smsc", f"{host}:{port}: {error.strerror or error}") from None
+        return connection
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context

@@ -1,0 +1,117 @@
+"""A small HTTP server for our own ports: the only module that knows aiohttp.
+
+It serves `Reply` for `Request`, one route per method and path. What the answers say is none of its business.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+_STOP_TIMEOUT = 2.0
+"""Seconds that requests in flight get to end when the server stops."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `query` has the last value of a parameter that is given more than once."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+    @classmethod
+    def json(cls, obj: Any, status: int = 200) -> "Reply":
+        """`obj` as JSON, with a line end for the reader at a terminal."""
+        return cls(status, json.dumps(obj, ensure_ascii=False).encode() + b"\n", "application/json")
+
+
+Route = Callable[[Request], Awaitable[Reply]]
+OnError = Callable[[Request, Exception], None]
+
+
+def _log_error(request: Request, error: Exception) -> None:
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+
+
+class WebServer:
+    """Serves `routes`, whose keys are (method, path). HEAD is answered wherever GET is.
+
+    An exception that a route did not foresee is answered with 500 and given to `on_error` (default: the log).
+    """
+
+    def __init__(self, routes: Mapping[tuple[str, str], Route], on_error: OnError = _log_error) -> None:
+        self._routes = dict(routes)
+        self._on_error = on_error
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, listen: str) -> int:
+        """Listens on `HOST:PORT` and returns the port, which matters when 0 was asked for.
+
+        Raises ValueError for an address that is not one, OSError when it can't be listened on.
+        """
+        host, port = listen_address(listen)
+        server = web.Server(self._serve, access_log=None)
+        runner = web.ServerRunner(server, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        return int(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stops listening and closes the connections; harmless when it was not started."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _serve(self, received: web.BaseRequest) -> web.StreamResponse:
+        request = Request(received.method, received.path, dict(received.query), await received.read())
+        reply = await self._reply(request)
+        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})
+
+    async def _reply(self, request: Request) -> Reply:
+        method = "GET" if request.method == "HEAD" else request.method
+        route = self._routes.get((method, request.path))
+        if route is None:
+            return self._no_route(request)
+        try:
+            return await route(request)
+        except Exception as error:  # one bad request must not cost the server
+            self._on_error(request, error)
+            return Reply(500, f"{type(error).__name__} while answering {request.path}\n".encode())
+
+    def _no_route(self, request: Request) -> Reply:
+        methods = sorted(method for method, path in self._routes if path == request.path)
+        if methods:
+            return Reply(405, f"{request.path} answers {', '.join(methods)}, not {request.method}\n".encode())
+        paths = ", ".join(sorted({path for _, path in self._routes}))
+        return Reply(404, f"there is no {request.path} here; there is {paths}\n".encode())
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPv6]:PORT` as host and port. Raises ValueError with a sentence for anything else."""
+    host, colon, port = listen.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    wrong = not colon or not bare or (":" in bare and bare == host)
+    if wrong or not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise ValueError(f"{listen!r} is no address to listen on; it must be HOST:PORT or [IPv6]:PORT")
+    return bare, int(port)

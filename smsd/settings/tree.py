@@ -1,0 +1,166 @@
+"""YAML text → a tree in which every value is raw text and knows its place.
+
+Built from the parser's events instead of PyYAML's nodes: scalars keep their text (`0001`, `22:30`, `no` are what they
+look like), duplicate keys are seen, anchors and `<<` keep the place of what they refer to, and nesting is bounded (the
+recursive composer of libyaml overruns the C stack on a file of nothing but brackets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml.reader import Reader
+
+from smsd.settings.problems import SECRET_KEYS, Mark, Path, Problems
+
+MAX_DEPTH = 20  # the models nest 5 deep
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+KNOWN_TAGS = "tag:yaml.org,2002:"
+
+
+@dataclass(slots=True)
+class Place:
+    """A value and where it stands: `inner` by key or index, `keys` where each key of a mapping stands."""
+
+    mark: Mark
+    value: Any = field(default=None, repr=False)  # may be a password
+    inner: dict[int | str, Place] = field(default_factory=dict)
+    keys: dict[int | str, Mark] = field(default_factory=dict)
+
+    @classmethod
+    def mapping(cls, mark: Mark, inner: dict[int | str, Place], keys: dict[int | str, Mark]) -> Place:
+        return cls(mark, {key: place.value for key, place in inner.items()}, inner, keys)
+
+    def overlaid(self, own: Place) -> Place:
+        """Return this mapping with `own` over it, section by section; a list or a secret is replaced whole."""
+        inner = {**self.inner, **own.inner}
+        for key in self.inner.keys() & own.inner.keys() - SECRET_KEYS:
+            base = self.inner[key]
+            if isinstance(base.value, dict) and isinstance(inner[key].value, dict):
+                inner[key] = base.overlaid(inner[key])
+        return Place.mapping(own.mark, inner, {**self.keys, **own.keys})
+
+
+class Unreadable(Exception):
+    """The text is no YAML that could be read any further."""
+
+    def __init__(self, mark: Mark, sentence: str) -> None:
+        super().__init__(sentence)
+        self.mark = mark
+        self.sentence = sentence
+
+
+def compose(text: str, problems: Problems) -> Place:
+    """Read one document; an empty one is null. What is no YAML raises Unreadable, the rest goes to `problems`."""
+    strange = Reader.NON_PRINTABLE.search(text)
+    if strange:
+        before = text[: strange.start()].split("\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        raise Unreadable(mark, f"the character U+{ord(strange.group()):04X} is not allowed")
+    try:
+        return _Composer(text, problems).document()
+    except yaml.MarkedYAMLError as error:
+        where = error.problem_mark or error.context_mark
+        sentence = " ".join(filter(None, (error.problem, error.context)))
+        raise Unreadable(_mark(where) if where else Mark(1, 1), sentence) from None
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1)
+
+
+class _Composer:
+    def __init__(self, text: str, problems: Problems) -> None:
+        # Any: which kind an event is decides what it has, and the stubs know only what all have.
+        self.events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
+        self.problems = problems
+        self.anchors: dict[str, Place | None] = {}  # None: still being read
+
+    def document(self) -> Place:
+        next(self.events)  # the start of the stream
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            return Place(Mark(1, 1))
+        place = self.node(next(self.events), ())
+        next(self.events)  # the end of the document
+        more = next(self.events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            raise Unreadable(_mark(more.start_mark), "the file must be one document, and a second one begins here")
+        return place
+
+    def node(self, event: Any, path: Path) -> Place:
+        mark = _mark(event.start_mark)
+        if len(path) > MAX_DEPTH:
+            raise Unreadable(mark, "nested too deep")
+        if isinstance(event, yaml.AliasEvent):
+            return self.alias(event, mark)
+        if event.tag is not None and not event.tag.startswith(KNOWN_TAGS):
+            self.problems.add(mark, path, "tags are not understood; put a text that begins with '!' in quotes")
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        if isinstance(event, yaml.ScalarEvent):
+            place = Place(mark, None if event.implicit[0] and event.value in NULLS else event.value)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            place = self.sequence(mark, path)
+        else:
+            place = self.mapping(mark, path)
+        if event.anchor:
+            self.anchors[event.anchor] = place
+        return place
+
+    def alias(self, event: Any, mark: Mark) -> Place:
+        # Its name is not repeated: it may be a password that begins with '*'.
+        if event.anchor not in self.anchors:
+            raise Unreadable(mark, "an alias without its anchor; put a text that begins with '*' in quotes")
+        place = self.anchors[event.anchor]
+        if place is None:
+            raise Unreadable(mark, "an alias inside the very thing it stands for")
+        return place
+
+    def sequence(self, mark: Mark, path: Path) -> Place:
+        inner: dict[int | str, Place] = {}
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            inner[len(inner)] = self.node(event, (*path, len(inner)))
+        return Place(mark, [place.value for place in inner.values()], inner)
+
+    def mapping(self, mark: Mark, path: Path) -> Place:
+        inner: dict[int | str, Place] = {}
+        keys: dict[int | str, Mark] = {}
+        merged: list[Place] = []
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            spot = _mark(event.start_mark)
+            key = self.key(event, path)
+            child = self.node(next(self.events), path if key is None else (*path, key))
+            if key is None:
+                continue
+            if key in keys:
+                self.problems.add(spot, (*path, key), f"duplicate key; first in line {keys[key].line}")
+                continue
+            keys[key] = spot
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                merged += self.sources(child, (*path, key))
+            else:
+                inner[key] = child
+        for source in merged:  # of several, the first that has a key gives it (YAML's merge key)
+            inner = {**source.inner, **inner}
+            keys = {**source.keys, **keys}
+        return Place.mapping(mark, inner, keys)
+
+    def key(self, event: Any, path: Path) -> str | None:
+        mark = _mark(event.start_mark)
+        if isinstance(event, yaml.ScalarEvent) and event.anchor is None:
+            return str(event.value)
+        place = self.node(event, path)
+        if isinstance(place.value, str):
+            return place.value
+        self.problems.add(mark, path, "a key must be plain text")
+        return None
+
+    def sources(self, child: Place, path: Path) -> list[Place]:
+        places = list(child.inner.values()) if isinstance(child.value, list) else [child]
+        for place in places:
+            if not isinstance(place.value, dict):
+                self.problems.add(place.mark, path, "must be a mapping, or a list of mappings")
+        return [place for place in places if isinstance(place.value, dict)]

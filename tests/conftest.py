@@ -1,0 +1,32 @@
+"""Fixtures that every tier may ask for; a broker is started only once a test does."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rig import rabbit
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> Iterator[str]:
+    """The broker that the tests of this run share: SMSD_TEST_AMQP_URL, or else a private node, started here."""
+    given = os.environ.get("SMSD_TEST_AMQP_URL")
+    if given:
+        yield given
+        return
+    with rabbit.Node() as node:
+        yield node.url
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A `broker.prefix` of the test's own, see rig.rabbit."""
+    return rabbit.unique_prefix()
+
+
+@pytest.fixture
+def own_node() -> Iterator[Any]:
+    """A running node for this test alone, to be stopped and killed at will (about 5 s to start)."""
+    with rabbit.Node() as node:
+        yield node
