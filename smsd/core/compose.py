@@ -4,6 +4,7 @@ Everything of a provider that is the same for each of its messages is worked out
 """
 
 import struct
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from smsd.core import address, concat, text
@@ -21,20 +22,18 @@ RECEIPT_WANTED = 0x01
 """registered_delivery: a receipt whether delivered or not (SMPP 3.4 §5.2.17)."""
 
 
+@dataclass(slots=True)
 class Composed:
     """What compose makes of one request."""
 
-    __slots__ = ("encoding", "parts", "receipt_asked", "recipient", "segments", "sender")
-
-    def __init__(
-        self, recipient: str, sender: str, encoding: str, segments: int, parts: list[Part], receipt_asked: bool
-    ) -> None:
-        self.recipient = recipient
-        self.sender = sender
-        self.encoding = encoding
-        self.segments = segments
-        self.parts = parts
-        self.receipt_asked = receipt_asked
+    recipient: str
+    sender: str
+    encoding: str
+    segments: int
+    parts: list[Part]
+    receipt_asked: bool
+    reference: int | None
+    """Concatenation reference, where there is one."""
 
 
 class Composer:
@@ -48,8 +47,11 @@ class Composer:
         self._tlvs = encode_tlvs(sorted(provider.tlvs.items()))
         self._heads: dict[str, bytes] = {}
 
-    def compose(self, request: SendRequest) -> Composed:
-        """Raises ContractError naming the field, what is wrong and what to do."""
+    def compose(self, request: SendRequest, reference: int | None = None) -> Composed:
+        """Raises ContractError naming the field, what is wrong and what to do.
+
+        `reference` is given where segments of the same message were sent before: all of them must carry the same.
+        """
         provider = self._provider
         recipient = address.recipient(request.to, default_region=provider.default_region)
         sender = address.sender(request.sender, provider.senders)
@@ -72,13 +74,14 @@ class Composer:
             tlvs = encode_tlvs([(pdus.TLV_MESSAGE_PAYLOAD, split.payload)])
             parts = parts_of([_body(before, 0, after, b"", tlvs + self._optional(request))], cost=total)
         else:
-            parts = parts_of(self._segments(before, after, split.segments, recipient, self._optional(request)))
-        return Composed(recipient, sender, split.encoding, total, parts, receipt)
+            if reference is None:
+                reference = self._references.next(recipient)
+            parts = parts_of(self._segments(before, after, split.segments, reference, self._optional(request)))
+        return Composed(recipient, sender, split.encoding, total, parts, receipt, reference)
 
     def _segments(
-        self, before: bytes, after: bytes, segments: tuple[bytes, ...], recipient: str, tlvs: bytes
+        self, before: bytes, after: bytes, segments: tuple[bytes, ...], reference: int, tlvs: bytes
     ) -> list[bytes]:
-        reference = self._references.next(recipient)
         total = len(segments)
         if self._provider.long_messages == "sar":
             return [

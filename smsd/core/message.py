@@ -149,6 +149,17 @@ class Message:
         return None
 
 
+@dataclass(slots=True)
+class Known:
+    """What the journal knows of a request id."""
+
+    fingerprint: bytes
+    message: Message | None
+    """While something may still follow."""
+    result: Publication | None
+    """The last result."""
+
+
 def _receipt_reason(part: Part) -> str:
     return "expired" if part.status == "expired" else "delivery-failed"
 

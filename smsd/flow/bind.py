@@ -1,7 +1,7 @@
 """Keeps one bind open for ever: connect, bind, pump octets between socket and session, wait, again."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from smsd.core.backoff import Backoff
@@ -36,9 +36,9 @@ class Owner(Protocol):
 
     def connecting(self, bind: "Bind", host: Host) -> None: ...
     def bound(self, bind: "Bind", host: Host, system_id: str) -> None: ...
-    def refused(self, bind: "Bind", host: Host, kind: BindVerdict, status: int | None, wait: float) -> None: ...
-    def unreachable(self, bind: "Bind", host: Host, reason: str, wait: float) -> None: ...
-    def closed(self, bind: "Bind", host: Host, reason: str, by_peer: bool, asked: bool, wait: float) -> None: ...
+    def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None: ...
+    def unreachable(self, host: Host, reason: str, wait: float) -> None: ...
+    def closed(self, bind: "Bind", host: Host, reason: str, asked: bool, wait: float) -> None: ...
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool: ...
     def timed_out(self, message: Message, part: Part) -> None: ...
     def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None: ...
@@ -129,7 +129,7 @@ class Bind:
         except (LinkDown, TimeoutError) as down:
             wait = self._backoff.delay()
             reason = down.reason if isinstance(down, LinkDown) else "no connection within bind_timeout"
-            self._owner.unreachable(self, host, reason, wait)
+            self._owner.unreachable(host, reason, wait)
             return wait
         self._host = host
         self._session = Session(self.kind, self._fields(), self._limits)
@@ -148,14 +148,14 @@ class Bind:
         if not self._was_refused:
             wait = 0.0 if self._asked else self._backoff.delay()
             if was_open:
-                self._owner.closed(self, host, closed.reason, closed.by_peer, self._asked, wait)
+                self._owner.closed(self, host, closed.reason, self._asked, wait)
             else:
-                self._owner.unreachable(self, host, closed.reason, wait)
+                self._owner.unreachable(host, closed.reason, wait)
             return wait
         reconnect = self.provider.reconnect
         waits = {BindVerdict.ALREADY_BOUND: reconnect.already_bound, BindVerdict.AUTH_FAILED: reconnect.auth_failed}
         wait = waits.get(kind) or self._backoff.delay()
-        self._owner.refused(self, host, kind, self._refusal, wait)
+        self._owner.refused(host, kind, self._refusal, wait)
         return wait
 
     def _fields(self) -> dict[str, Any]:
@@ -197,6 +197,12 @@ class Bind:
         else:
             self._take(session.disconnected("stopped", self._loop.time()))
         await asyncio.wait([over], timeout=10)
+
+    def recipients(self) -> Iterator[Message]:
+        """The messages that wait for an answer."""
+        if self._session is not None:
+            for message, _ in self._session.waiting():
+                yield message
 
     @property
     def unanswered(self) -> int:

@@ -6,7 +6,7 @@ is safe, and its token is taken in the moment of writing.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Protocol
 
 from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
@@ -56,6 +56,8 @@ class Lane:
         """Intents that are safe and wait for their token."""
         self._intended = 0
         """Parts between their turn and the wire: those given to the journal and those in `_ready`."""
+        self.campaigns: Counter[str] = Counter()
+        """Messages handed over by campaign, in this process."""
         self._expiring: set[Message] = set()
         self._swept_at = 0.0
         self._waking = False
@@ -154,6 +156,8 @@ class Lane:
         part.attempts += 1
         link.submit(part.body, message, part, now)
         if part.attempts == 1:
+            if message.request.campaign and part.n == 1:
+                self.campaigns[message.request.campaign] += 1
             self._meter.submitted(message.provider, time.time() - message.received_at)
         return True
 

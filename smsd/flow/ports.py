@@ -4,10 +4,9 @@ Everything here is called on the one loop, and nothing waits: what takes time ca
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from smsd.core.message import Message, Part
+from smsd.core.message import Known, Message, Part
 from smsd.core.publication import Confirm, Publication
 
 
@@ -54,17 +53,6 @@ class Broker(Protocol):
 
     def consume(self, provider: str, prefetch: int) -> None: ...
     def stop_consuming(self, provider: str) -> None: ...
-
-
-@dataclass(slots=True)
-class Known:
-    """What the journal knows of a request id."""
-
-    fingerprint: bytes
-    message: Message | None
-    """While something may still follow."""
-    result: Publication | None
-    """The last result."""
 
 
 class Journal(Protocol):

@@ -58,7 +58,7 @@ class Reporter:
             provider=message.provider,
             status=ending.status,
             reason=ending.reason,
-            to=mask(message.request.to),
+            to=mask(message.recipient),
             segments=message.segments,
             encoding=message.encoding,
             smsc_id=smsc_id,
@@ -76,6 +76,7 @@ class Reporter:
         *,
         identity: str | None = None,
         status: str = "rejected",
+        permanent: bool = True,
         fingerprint: bytes | None = None,
     ) -> None:
         """Answers a request that never became a message, and acks it once that is confirmed.
@@ -97,6 +98,7 @@ class Reporter:
             reply_to=delivery.reply_to,
             traceparent=delivery.headers.get("traceparent"),
             status=status,
+            permanent=permanent,
         )
         if request_id and fingerprint is not None:
             self._journal.remember(request_id, fingerprint, publication)

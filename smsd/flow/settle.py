@@ -41,6 +41,7 @@ class Settler:
         meter: Meter,
         clock: Callable[[], float],
         on_settled: Callable[[Message, Part, str], None],
+        group: str,
     ) -> None:
         self.provider = provider
         self._lane = lane
@@ -51,11 +52,7 @@ class Settler:
         self._meter = meter
         self._clock = clock
         self._on_settled = on_settled
-
-    @property
-    def group(self) -> str:
-        """Who may get whose receipts."""
-        return self.provider.receipt_group or f"={self.provider.name}"
+        self._group = group
 
     # --- answered
 
@@ -73,7 +70,7 @@ class Settler:
         if kind is Verdict.ACCEPTED:
             key = self._accept(message, part, smsc_id)
             self._lane.conclude(message)
-            if key:
+            if message.receipt_asked:
                 self._on_settled(message, part, key)
             return False
         if kind is Verdict.PERMANENT:
@@ -86,12 +83,13 @@ class Settler:
     def _accept(self, message: Message, part: Part, smsc_id: str) -> str:
         part.status = SENT
         part.smsc_id = smsc_id or None
+        part.body = b""  # never sent again: not worth its memory while receipts are awaited
         if message.sent_at is None:
             message.sent_at = time.time()
         if not smsc_id or not message.receipt_asked:
             return ""
         key = message_id.comparable(smsc_id, self.provider.message_id.submit)
-        self._journal.settle(message, part, self.group, (key,))
+        self._journal.settle(message, part, self._group, (key,))
         return key
 
     def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict) -> bool:

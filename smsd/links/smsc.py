@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from typing import Protocol
+from typing import Protocol, cast
 
 from smsd.core.errors import LinkDown
 from smsd.settings.model import Tls
@@ -33,7 +33,7 @@ class SmscConnection(asyncio.Protocol):
         """False while the socket takes no more: what is written then would only wait in our memory."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._transport = transport
         # Paused as soon as anything is left unwritten: on a lost link only octets that left can be uncertain.
         transport.set_write_buffer_limits(high=0)

@@ -72,6 +72,14 @@ class Connection(asyncio.Protocol):
         except RemoteProtocolError as error:
             self._owner.malformed(self, bytes.fromhex(error.pdu_hex), error)
 
+    def pause_writing(self) -> None:
+        """The ESME does not read its answers: take no more from it until it does."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self._paused and not self.closing:
+            self._transport.resume_reading()
+
     def send(self, octets: bytes) -> None:
         """Puts octets into the next write."""
         if self.closing:

@@ -251,6 +251,13 @@ def test_good_pdus_before_a_framing_error_come_first() -> None:
         framer.feed(b"")
 
 
+def test_a_stream_that_lost_its_framing_stays_lost() -> None:
+    framer = Framer()
+    for chunk in (b"\xff\xff\xff\xff", octets(pdus.ENQUIRE_LINK), b""):
+        with pytest.raises(RemoteProtocolError, match="command_length 4294967295"):
+            framer.feed(chunk)
+
+
 @pytest.mark.parametrize("length", [16, MAX_PDU])
 def test_the_shortest_and_the_longest_pdu_are_taken(length: int) -> None:
     frame = octets(pdus.DATA_SM, bytes(length - 16))

@@ -93,6 +93,12 @@ def test_with_always_the_enquiry_goes_out_under_traffic_too() -> None:
     assert (busy.deadline(), busy.tick(60.0), enquiries(busy)) == (60.0, [], 1)
 
 
+def test_with_always_the_first_interval_begins_with_the_connection() -> None:
+    busy = connected(now=100.0, limits=ALWAYS)
+    busy.receive_data(frame(pdus.BIND_TRANSCEIVER_RESP), 105.0)
+    assert busy.deadline() == 130.0
+
+
 def test_the_peers_enquiry_is_answered_with_its_sequence() -> None:
     for session in (connected(), bound()):
         assert session.receive_data(frame(pdus.ENQUIRE_LINK, 0x1625D269), 1.0) == []

@@ -36,7 +36,9 @@ class Esme:
 
     @classmethod
     async def connect(cls, port: int, ssl: tls.SSLContext | None = None) -> "Esme":
-        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=ssl))
+        esme = cls(*await asyncio.open_connection("127.0.0.1", port, ssl=ssl))
+        _connected.append(esme)
+        return esme
 
     @classmethod
     async def bound(cls, port: int, kind: str = "transceiver", system_id: str = "acme") -> "Esme":
@@ -106,14 +108,24 @@ class Esme:
             await self._writer.wait_closed()
 
 
+_connected: list[Esme] = []
+
+
+async def close_all() -> None:
+    """Closes every ESME that is still connected."""
+    while _connected:
+        await _connected.pop().close()
+
+
 @asynccontextmanager
 async def smsc_with(**rules: Any) -> AsyncIterator[Smsc]:
-    """A simulator that goes by these rules, and is stopped in the end."""
+    """A simulator that goes by these rules; in the end it is stopped, and all ESMEs are closed."""
     smsc = Smsc(Rules.model_validate(rules))
     await smsc.start()
     try:
         yield smsc
     finally:
+        await close_all()
         await smsc.stop()
 
 
@@ -121,8 +133,4 @@ async def smsc_with(**rules: Any) -> AsyncIterator[Smsc]:
 async def bound_esme(kind: str = "transceiver", **rules: Any) -> AsyncIterator[tuple[Smsc, Esme]]:
     """A simulator and one who is bound to it."""
     async with smsc_with(**rules) as smsc:
-        esme = await Esme.bound(smsc.port, kind)
-        try:
-            yield smsc, esme
-        finally:
-            await esme.close()
+        yield smsc, await Esme.bound(smsc.port, kind)

@@ -12,9 +12,7 @@ from smsd.core.smpp.codec import HEADER, Pdu, encode
 
 async def bind_status(port: int, **bind: Any) -> int:
     esme = await Esme.connect(port)
-    answer = await esme.bind(**bind)
-    await esme.close()
-    return answer.status
+    return (await esme.bind(**bind)).status
 
 
 def test_anyone_may_bind_without_credentials_and_learns_the_version() -> None:
@@ -25,7 +23,6 @@ def test_anyone_may_bind_without_credentials_and_learns_the_version() -> None:
                 esme = await Esme.connect(smsc.port)
                 answer = await esme.bind(version=version)
                 answers.append((answer.status, answer.text("system_id"), answer.tlv(pdus.TLV_SC_INTERFACE_VERSION)))
-                await esme.close()
         return answers
 
     assert asyncio.run(scene()) == [(0, "smsd-sim", None), (0, "smsd-sim", b"\x34"), (0, "smsd-sim", b"\x50")]
@@ -70,9 +67,7 @@ def test_a_submit_needs_a_bind_that_transmits(kind: str) -> None:
     async def scene() -> int:
         async with smsc_with() as smsc:
             esme = await (Esme.bound(smsc.port, kind) if kind else Esme.connect(smsc.port))
-            status = (await esme.submitted()).status
-            await esme.close()
-            return status
+            return (await esme.submitted()).status
 
     assert asyncio.run(scene()) == 4
 
@@ -118,7 +113,7 @@ def test_lost_framing_ends_the_connection_after_what_came_before_is_answered() -
 
 def test_the_smscs_own_enquire_links_end_a_connection_that_does_not_answer() -> None:
     async def scene() -> bool:
-        async with bound_esme(enquire_link=0.05) as (_, esme):
+        async with bound_esme(enquire_link=0.2) as (_, esme):
             first = await esme.next()
             esme.answer(first)
             second = await esme.next()
@@ -217,6 +212,19 @@ def test_a_connection_is_cut_before_or_after_the_answer(when: str, answers: int)
             return await esme.is_closed()
 
     assert asyncio.run(scene())
+
+
+def test_an_esme_that_does_not_read_its_answers_is_not_read_from_either() -> None:
+    async def scene() -> int:
+        async with bound_esme() as (smsc, esme):
+            esme.write(encode(Pdu(pdus.ENQUIRE_LINK, sequence=5)) * 2_000_000)
+            before = -1
+            while (taken := smsc.record.received[pdus.ENQUIRE_LINK]) != before:
+                before = taken
+                await asyncio.sleep(0.05)
+            return taken
+
+    assert 0 < asyncio.run(scene()) < 2_000_000
 
 
 def test_query_sm_knows_whether_a_message_has_ended() -> None:

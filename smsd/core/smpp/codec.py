@@ -194,9 +194,9 @@ class Framer:
             if not MIN_PDU <= length <= MAX_PDU:
                 if frames:
                     break
-                self._rest = b""
+                self._rest = data[at : at + 64]  # it stays lost, whatever comes
                 raise RemoteProtocolError(
-                    f"command_length {length} is outside {MIN_PDU} to {MAX_PDU}", data[at : at + 64], fatal=True
+                    f"command_length {length} is outside {MIN_PDU} to {MAX_PDU}", self._rest, fatal=True
                 )
             if end - at < length:
                 break

@@ -4,7 +4,7 @@ The owner feeds `receive_data`, calls `tick` at `deadline`, and writes `data_to_
 of any monotonic clock. No task, timer or future per PDU: requests wait in one table, ordered by age, swept by `tick`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class Session:
     def connected(self, now: float) -> None:
         """The TCP (and TLS) connection is there: asks for the bind."""
         self._enter(Step.CONNECTED, now)
-        self._received_at = self._enquire_sent_at = now
+        self._enquire_sent_at = now
         self._request(self._bind_command, encode_body(self._bind_command, self._bind_fields))
 
     def submit(self, body: bytes, context: Any, now: float) -> None:
@@ -125,6 +125,10 @@ class Session:
     def unanswered(self) -> int:
         """Requests of ours that still wait for their answer."""
         return len(self._waiting)
+
+    def waiting(self) -> Iterator[Any]:
+        """The contexts of requests that wait for their answer, oldest first."""
+        return (waiting.context for waiting in self._waiting.values())
 
     def data_to_send(self) -> bytes:
         """The octets to write now; empty when there are none."""

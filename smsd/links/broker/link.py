@@ -239,7 +239,8 @@ class BrokerLink:
     def _send(
         self, exchange: str, key: str, body: bytes, properties: Any, message_id: str, then: Callable[[Confirm], None]
     ) -> None:
-        assert self._session is not None
+        if self._session is None:
+            return  # as if it had been lost with the connection: whoever asked hears of that by `on_down`
         self._tag += 1
         self._unconfirmed[self._tag] = (exchange, message_id, then)
         self._session.publish(exchange, key, body, properties, mandatory=True)

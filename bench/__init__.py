@@ -1,0 +1,1 @@
+"""Measures: CPU per message and messages per second, always beside something bare in the same run."""

@@ -1,0 +1,6 @@
+"""python -m smsd."""
+
+from smsd.cli import main
+
+if __name__ == "__main__":
+    main()

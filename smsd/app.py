@@ -1,0 +1,328 @@
+"""The composition root: which links serve which flow, in which order they start and stop."""
+
+import asyncio
+import random
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from smsd import __version__
+from smsd.core.contract import timestamp
+from smsd.core.publication import Confirm
+from smsd.core.topology import Topology, topology
+from smsd.flow.control import Control
+from smsd.flow.events import Events
+from smsd.flow.hold import Holds
+from smsd.flow.holding import Holding
+from smsd.flow.intake import Intake
+from smsd.flow.outbox import Entry, Outbox
+from smsd.flow.report import Reporter
+from smsd.flow.supervisor import Supervisor
+from smsd.links import systemd
+from smsd.links.broker.link import BrokerLink
+from smsd.links.journal import MemoryJournal
+from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
+from smsd.links.smsc import Dialer
+from smsd.links.web import Reply, Request, WebServer
+from smsd.settings.model import Settings
+
+log = structlog.get_logger("smsd")
+
+FLUSH_TIMEOUT = 10.0
+"""Seconds that a stop waits for the last results' confirms; what is not confirmed stays in the request queues."""
+
+SWEEP = 0.5
+"""Seconds between two looks at what only time changes."""
+
+
+def topology_of(settings: Settings) -> Topology:
+    """What the contract wants at the broker for these settings."""
+    broker = settings.broker
+    return topology(
+        settings.providers, prefix=broker.prefix, queue_type=broker.queue_type, default_queues=broker.default_queues
+    )
+
+
+class Daemon:
+    """smsd run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._draw = random.Random().random
+        self._started_at = time.time()
+        self._lag = 0.0
+        self._stopping = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._holdings: dict[str, Holding] = {}
+        node = settings.node or socket.gethostname()
+        self.node = node
+        prefix = settings.broker.prefix
+        self._meter = PrometheusMeter(settings.providers, version=__version__)
+        self._journal = MemoryJournal()
+        self._broker = self._make_broker(node)
+        self._outbox = Outbox(self._broker, self._outbox_full, self._undeliverable)
+        self._events = Events(self._outbox.add, self._meter, prefix, node)
+        self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
+        self._control = Control(self._broker, self._holdings, self.status)
+        self._intake = Intake(
+            broker=self._broker,
+            journal=self._journal,
+            reporter=self._reporter,
+            meter=self._meter,
+            prefix=prefix,
+            destinations=self._holdings,
+            known_providers=lambda: settings.providers,
+            cancelled=self._control.cancelled,
+        )
+        self._supervisor = Supervisor(self._intake.bury)
+        self._wire_broker()
+        self._web = WebServer(self._routes(), on_error=_web_failed)
+
+    # --- putting it together
+
+    def _make_broker(self, node: str) -> BrokerLink:
+        broker = self._settings.broker
+        return BrokerLink(
+            urls=broker.url,
+            password=broker.password.reveal() if broker.password is not None else None,
+            heartbeat=broker.heartbeat,
+            tls=_broker_tls(self._settings),
+            name=f"smsd@{node}",
+            app_id=f"smsd/{__version__}",
+            prefix=broker.prefix,
+            topology=topology_of(self._settings),
+            declare=broker.declare,
+            draw=self._draw,
+        )
+
+    def _wire_broker(self) -> None:
+        broker, deliver = self._broker, self._supervisor.deliver
+        broker.control_keys = ["all", *(name for name, p in self._settings.providers.items() if p.active)]
+        broker.on_delivery = lambda delivery: deliver(self._intake.arrived, delivery)
+        broker.on_returned = lambda delivery: deliver(self._intake.returned, delivery)
+        broker.on_control = lambda delivery: deliver(self._control.arrived, delivery)
+        broker.on_up = self._broker_up
+        broker.on_down = self._broker_down
+        broker.on_blocked = self._broker_blocked
+
+    def _make_holding(self, name: str) -> Holding:
+        provider = self._settings.providers[name]
+        prefix = self._settings.broker.prefix
+        holds = Holds(self._broker, prefix, lambda name: self._holdings[name].bound_clock())
+        return Holding(
+            provider,
+            dial=Dialer(provider.tls),
+            broker=self._broker,
+            journal=self._journal,
+            reporter=self._reporter,
+            holds=holds,
+            events=self._events,
+            meter=self._meter,
+            publish=self._outbox.add,
+            prefix=prefix,
+            outbox_full=lambda: self._outbox.full,
+            draw=self._draw,
+        )
+
+    # --- what the links say
+
+    def _broker_up(self) -> None:
+        log.info("broker", state=self._broker.state)
+        self._outbox.pump()
+        for name, provider in self._settings.providers.items():
+            if provider.active and name not in self._holdings:
+                self._holdings[name] = holding = self._make_holding(name)
+                for bind in holding.binds:
+                    self._keep(f"bind {name} {bind.kind}", bind.run)
+        for holding in self._holdings.values():
+            holding.update()
+            holding.broker_up()
+
+    def _broker_down(self, why: str) -> None:
+        log.warning("broker", state=why)
+        self._outbox.connection_lost()
+        for holding in self._holdings.values():
+            holding.broker_lost()
+
+    def _broker_blocked(self, blocked: bool) -> None:
+        detail = "the broker takes no publishes (short of memory or disk)" if blocked else "the broker takes publishes"
+        log.warning("broker", state=detail)
+        self._outbox.pump()
+        for holding in self._holdings.values():
+            holding.lane.wake()
+
+    def _outbox_full(self, full: bool) -> None:
+        detail = f"{len(self._outbox)} results and events wait for the broker"
+        self._events.emit("intake_stopped" if full else "intake_resumed", detail=detail)
+        for holding in self._holdings.values():
+            holding.update()
+
+    def _undeliverable(self, entry: Entry, answer: Confirm) -> None:
+        if entry.tries == 1:
+            where = f"{entry.publication.exchange} with key {entry.publication.key}"
+            log.error("unroutable", detail=f"{where}: {answer.value}; kept and tried again")
+
+    # --- the life of the daemon
+
+    def _keep(self, name: str, begin: Callable[[], Any]) -> None:
+        self._tasks.append(asyncio.create_task(self._supervisor.keep(name, begin), name=name))
+
+    async def run(self) -> int:
+        """Runs until SIGTERM or SIGINT; returns the exit code."""
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signal_, self._asked_to_stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+        if self._settings.http.listen:
+            port = await self._web.start(self._settings.http.listen)
+            log.info("listening", detail=f"/metrics /livez /readyz /status on port {port}")
+        names = ", ".join(self._settings.providers) or "none"
+        self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")
+        systemd.ready()
+        self._keep("broker", self._broker.run)
+        self._keep("sweep", self._sweep)
+        await self._stopping.wait()
+        await self._stop()
+        return 0
+
+    def _asked_to_stop(self) -> None:
+        (self._stop_now if self._stopping.is_set() else self._stopping).set()
+
+    def _asked_to_reload(self) -> None:
+        detail = "reload is not active yet: restart smsd to apply a changed file"
+        self._events.emit("config_refused", detail=detail, problems=[detail])
+
+    async def _sweep(self) -> None:
+        while True:
+            before = self._loop.time()
+            await asyncio.sleep(SWEEP)
+            self._lag = max(0.0, self._loop.time() - before - SWEEP)
+            for holding in self._holdings.values():
+                holding.sweep()
+
+    async def _stop(self) -> None:
+        """Stops in good order; a second signal stops without waiting for anybody."""
+        systemd.stopping()
+        self._events.emit("stopping", detail="asked to stop: waiting for the providers' answers")
+        drain = asyncio.ensure_future(self._drain())
+        now = asyncio.ensure_future(self._stop_now.wait())
+        await asyncio.wait([drain, now], return_when=asyncio.FIRST_COMPLETED)
+        for task in (drain, now, *self._tasks):
+            task.cancel()
+        await asyncio.gather(drain, now, *self._tasks, return_exceptions=True)
+        await self._web.stop()
+
+    async def _drain(self) -> None:
+        deadline = self._loop.time() + self._settings.stop_timeout
+        await asyncio.gather(*(holding.stop(deadline) for holding in self._holdings.values()))
+        if self._broker.connected:
+            await self._outbox.flushed(FLUSH_TIMEOUT)
+        log.info("stopped", unconfirmed=len(self._outbox))
+        await self._broker.close()
+
+    # --- what it says of itself
+
+    def status(self) -> dict[str, Any]:
+        """/status."""
+        idle = {
+            "active": False, "state": "closed", "since": None, "host": None, "rate_now": None, "window_used": 0,
+            "waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False,
+        }  # fmt: skip
+        providers: dict[str, Any] = {}
+        for name, provider in self._settings.providers.items():
+            if (holding := self._holdings.get(name)) is not None:
+                providers[name] = holding.status()
+            else:
+                detail = "waiting for the broker" if provider.active else "not active"
+                limits = {"max_rate": provider.max_rate, "window": provider.window}
+                providers[name] = idle | limits | {"active": provider.active, "detail": detail}
+        return {
+            "node": self.node,
+            "version": __version__,
+            "started_at": timestamp(self._started_at),
+            "broker": {"state": "connected" if self._broker.connected else "closed", "detail": self._broker.state},
+            "outbox": len(self._outbox),
+            "providers": providers,
+        }
+
+    def _routes(self) -> dict[tuple[str, str], Callable[[Request], Any]]:
+        async def livez(_: Request) -> Reply:
+            return Reply.json({"ok": True})
+
+        async def readyz(_: Request) -> Reply:
+            if self._broker.connected:
+                return Reply.json({"ready": True})
+            return Reply.json({"ready": False, "detail": f"no broker: {self._broker.state}"}, 503)
+
+        async def status(_: Request) -> Reply:
+            return Reply.json(self.status())
+
+        async def metrics(_: Request) -> Reply:
+            self._measure()
+            return Reply(200, self._meter.render(), CONTENT_TYPE)
+
+        return {
+            ("GET", "/livez"): livez,
+            ("GET", "/readyz"): readyz,
+            ("GET", "/status"): status,
+            ("GET", "/metrics"): metrics,
+        }
+
+    def _measure(self) -> None:
+        """Brings the gauges up to date, just before they are read."""
+        for name, holding in self._holdings.items():
+            status = holding.status()
+            self._meter.observe_provider(
+                name,
+                bind_up=status["state"] == "open",
+                since=holding.since,
+                window_used=status["window_used"],
+                window_limit=status["window"],
+                rate=status["rate_now"],
+                rate_configured=status["max_rate"],
+                waiting=status["waiting"],
+                oldest=holding.turns.oldest(),
+            )
+        self._meter.observe_daemon(
+            broker_up=self._broker.connected,
+            broker_blocked=self._broker.blocked,
+            outbox_waiting=len(self._outbox),
+            loop_lag=self._lag,
+            config_ok=True,
+            config_at=self._started_at,
+            uncertain={},
+        )
+
+
+def _web_failed(request: Request, error: Exception) -> None:
+    log.error("web", path=request.path, error=repr(error))
+
+
+def _broker_tls(settings: Settings) -> ssl.SSLContext | None:
+    tls = settings.broker.tls
+    if not any(url.startswith("amqps") for url in settings.broker.url):
+        return None
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.cert_file:
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    return context
+
+
+def run(settings: Settings) -> int:
+    """Runs the daemon in a loop of its own."""
+    try:
+        import uvloop  # optional
+    except ImportError:
+        return asyncio.run(_run(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    return await Daemon(settings).run()

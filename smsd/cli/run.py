@@ -1,0 +1,19 @@
+"""smsd run: the daemon."""
+
+import sys
+
+import click
+
+from smsd.cli.options import config_option, load_or_exit
+
+
+@click.command()
+@config_option
+def run(config: str) -> None:
+    """Run the daemon in the foreground, as systemd wants it; SIGTERM drains and ends it."""
+    settings = load_or_exit(config)
+    from smsd import app
+    from smsd.links import logs
+
+    logs.configure(settings.log.level, settings.log.format)
+    sys.exit(app.run(settings))

@@ -1,0 +1,86 @@
+"""What a message has been through, in the header of its copy in a hold queue, and back."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from smsd.core.message import SENT, UNCERTAIN, Message, Part
+
+DUE = "x-smsd-due"
+"""Header: seconds since 1970, as text, before which the request is not handed over."""
+
+HISTORY = "x-smsd-history"
+"""Header: JSON of what `headers` writes."""
+
+
+def headers(message: Message, age: float) -> dict[str, str]:
+    """`age` is how many seconds of bound time have passed since the first refusal."""
+    history = {
+        "age": round(age, 3) if message.first_refused_at is not None else None,
+        "refusals": message.refusals,
+        "last_status": message.last_status,
+        "received_at": message.received_at,
+        "sent_at": message.sent_at,
+        "possible_duplicate": message.possible_duplicate,
+        "reference": message.reference,
+        "parts": [[part.status, part.smsc_id, part.smpp_status, part.attempts] for part in message.parts],
+    }
+    return {DUE: repr(message.due), HISTORY: json.dumps(history, separators=(",", ":"))}
+
+
+def due(found: Mapping[str, Any]) -> float:
+    """The due time in a delivery's headers; 0 where there is none that makes sense."""
+    try:
+        return float(found.get(DUE, 0))
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The history in a delivery's headers. Callers can write headers too: what makes no sense is no history."""
+    try:
+        history = json.loads(found[HISTORY])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return history if isinstance(history, dict) else None
+
+
+def reference(history: dict[str, Any] | None) -> int | None:
+    """The concatenation reference that earlier segments carried."""
+    found = (history or {}).get("reference")
+    return found if isinstance(found, int) and 0 <= found <= 0xFFFF else None
+
+
+def restore(message: Message, history: dict[str, Any], now: float) -> None:
+    """Lays a history over a message composed anew; `now` is on the clock of the time bound."""
+    parts = history.get("parts")
+    if not isinstance(parts, list) or len(parts) != len(message.parts):
+        return
+    age = history.get("age")
+    message.first_refused_at = now - age if isinstance(age, int | float) else None
+    message.refusals = _whole(history.get("refusals"))
+    message.last_status = history.get("last_status") if isinstance(history.get("last_status"), int) else None
+    if isinstance(received_at := history.get("received_at"), float):
+        message.received_at = received_at
+    if isinstance(sent_at := history.get("sent_at"), float):
+        message.sent_at = sent_at
+    message.possible_duplicate = bool(history.get("possible_duplicate"))
+    for part, told in zip(message.parts, parts, strict=True):
+        _restore_part(part, told)
+    for part in [part for part in message.todo if part.status in (SENT, UNCERTAIN)]:
+        message.todo.remove(part)
+
+
+def _restore_part(part: Part, told: Any) -> None:
+    if not isinstance(told, list) or len(told) != 4:
+        return
+    status, smsc_id, smpp_status, attempts = told
+    if status in (SENT, UNCERTAIN):
+        part.status = status
+    part.smsc_id = smsc_id if isinstance(smsc_id, str) else None
+    part.smpp_status = smpp_status if isinstance(smpp_status, int) else None
+    part.attempts = _whole(attempts)
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0

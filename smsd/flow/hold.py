@@ -1,0 +1,61 @@
+"""Long waits are the broker's: a confirmed copy of the request rests in a hold queue, and the original is acked.
+
+It comes back by itself under the same routing key, with its history in headers, and is looked at again.
+"""
+
+import time
+from collections.abc import Callable
+
+from smsd.core import history
+from smsd.core.contract import PRIORITIES
+from smsd.core.message import Message
+from smsd.core.publication import Confirm
+from smsd.core.topology import HOLDS
+from smsd.flow.lane import Lane
+from smsd.flow.ports import Broker
+
+LOCAL = 60.0
+"""Seconds that a message may wait in our memory; longer waits go to the broker."""
+
+
+class Holds:
+    """Puts messages into hold queues. `clock` gives the seconds that a provider has been bound in all."""
+
+    def __init__(self, broker: Broker, prefix: str, clock: Callable[[str], float]) -> None:
+        self._broker = broker
+        self._prefix = prefix
+        self._clock = clock
+        self._unconfirmed: set[Message] = set()
+
+    def hold(self, message: Message, lane: Lane) -> bool:
+        """Begins to hold the message if its wait is long enough; False means: keep it here."""
+        wait = message.due - time.time()
+        if wait <= LOCAL or not self._broker.connected:
+            return False
+        delivery = next((delivery for delivery in message.deliveries if not delivery.stale), None)
+        if delivery is None:
+            return False
+        name = max((name for name in HOLDS if HOLDS[name] <= wait), key=HOLDS.__getitem__)
+        age = self._clock(message.provider) - (message.first_refused_at or 0.0)
+        message.held = True
+        self._unconfirmed.add(message)
+
+        def answered(answer: Confirm) -> None:
+            self._unconfirmed.discard(message)
+            if answer is Confirm.DONE:
+                deliveries, message.deliveries = message.deliveries, []
+                for copy in deliveries:
+                    copy.ack()
+            else:
+                message.held = False
+                lane.add(message)
+
+        key = f"{message.provider}.{PRIORITIES[message.priority]}"
+        self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, history.headers(message, age), answered)
+        return True
+
+    def broker_lost(self, lane: Lane) -> None:
+        """The originals of copies that were not confirmed come again: they rest at the broker all the same."""
+        for message in [message for message in self._unconfirmed if message.provider == lane.provider.name]:
+            self._unconfirmed.discard(message)
+            message.deliveries.clear()

@@ -1,0 +1,316 @@
+"""Everything that one provider needs while this daemon holds it: lane, binds, receipts, and when to consume.
+
+Consuming follows from facts: a bind is open (or was a moment ago), nobody paused the provider, the outbox has room.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+
+from smsd.core.compose import Composed, Composer
+from smsd.core.contract import SendRequest, timestamp
+from smsd.core.message import Message, Part
+from smsd.core.pacer import Pacer
+from smsd.core.publication import Publication
+from smsd.core.smpp import status as smpp_status
+from smsd.core.smpp.codec import Pdu
+from smsd.core.turns import Turns
+from smsd.core.verdict import BindVerdict, explain
+from smsd.flow.bind import Bind
+from smsd.flow.events import Events
+from smsd.flow.hold import Holds
+from smsd.flow.lane import Lane
+from smsd.flow.ports import Broker, Dial, Journal, Meter
+from smsd.flow.receipts import Receipts
+from smsd.flow.report import Reporter
+from smsd.flow.settle import Settler
+from smsd.settings.model import Host, Provider
+
+log = structlog.get_logger("smsd.bind")
+
+GIVE_BACK_AFTER = 60.0
+"""Seconds without a bind after which waiting messages go back to their queue; RabbitMQ closes the channel of a consumer
+that keeps one for 30 minutes."""
+
+KINDS = {"split": ("transmitter", "receiver")}
+
+
+class Holding:
+    """One provider of this daemon. Satisfies the intake's Destination and the bind's Owner."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        dial: Dial,
+        broker: Broker,
+        journal: Journal,
+        reporter: Reporter,
+        holds: Holds,
+        events: Events,
+        meter: Meter,
+        publish: Callable[[Publication, Callable[[], None] | None], None],
+        prefix: str,
+        outbox_full: Callable[[], bool],
+        draw: Callable[[], float],
+    ) -> None:
+        self.provider = provider
+        self.name = provider.name
+        self._loop = asyncio.get_running_loop()
+        self._broker = broker
+        self._journal = journal
+        self._events = events
+        self._holds = holds
+        self._meter = meter
+        self._outbox_full = outbox_full
+        self._composer = Composer(provider, int(draw() * 65536))
+        self.lane = Lane(provider, Pacer(provider.max_rate, self._loop.time()), journal, broker, reporter, meter)
+        group = provider.receipt_group or f"={provider.name}"
+        self.receipts = Receipts(provider, group, journal, broker, reporter, meter, publish, prefix, self._in_flight_to)
+        self._settler = Settler(
+            provider,
+            self.lane,
+            journal,
+            reporter,
+            holds,
+            events,
+            meter,
+            self.bound_clock,
+            self.receipts.settled,
+            group,
+        )
+        kinds = KINDS.get(provider.bind, (provider.bind,))
+        self.binds = [Bind(provider, kind, dial, self, draw) for kind in kinds]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._consuming = False
+        self._unbound_at = self._loop.time()
+        self._bound_at: float | None = None
+        self._bound_before = 0.0
+        self.since = time.time()
+        self.host: str | None = None
+        self.detail = "not connected yet"
+        events.states[self.name] = "closed"
+
+    def __repr__(self) -> str:
+        return f"<Holding {self.name}: {self.state}, {self.detail}>"
+
+    @property
+    def state(self) -> str:
+        """`open` or `closed`: what the CRM shows."""
+        return self._events.states[self.name]
+
+    @property
+    def resend(self) -> bool:
+        return self.provider.on_uncertain == "resend"
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(bind.run(), name=f"bind {self.name} {bind.kind}") for bind in self.binds]
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        return self._tasks
+
+    # --- the intake's side
+
+    def compose(self, request: SendRequest, reference: int | None) -> Composed:
+        return self._composer.compose(request, reference)
+
+    def take(self, message: Message) -> None:
+        if not self._hold_on_arrival(message):
+            self.lane.add(message)
+
+    def _hold_on_arrival(self, message: Message) -> bool:
+        return message.due > time.time() + 60 and self._holds.hold(message, self.lane)
+
+    def bound_clock(self) -> float:
+        """Seconds that the provider has been bound in all: what retries.max_age counts."""
+        return self._bound_before + (self._loop.time() - self._bound_at if self._bound_at is not None else 0.0)
+
+    # --- consuming
+
+    def update(self) -> None:
+        """Starts or stops consuming as the facts are now."""
+        recently = self._bound_at is not None or self._loop.time() < self._unbound_at + GIVE_BACK_AFTER
+        lane = self.lane
+        wanted = recently and not lane.paused and not lane.stopping and not self._outbox_full()
+        if wanted and not self._consuming:
+            self._consuming = True
+            self._broker.consume(self.name, self._prefetch())
+        elif not wanted and self._consuming:
+            self._consuming = False
+            self._broker.stop_consuming(self.name)
+            if not recently or lane.paused:
+                self.give_back()
+
+    def _prefetch(self) -> int:
+        """About two seconds' worth, at least the window: nothing stays unacked for long, and the window stays full."""
+        rate, window = self.provider.max_rate, self.provider.window
+        return max(2 * window, 500) if rate is None else min(max(window, round(2 * rate)), 5000)
+
+    def has_seen_its_queues(self) -> bool:
+        """Whether the broker has nothing more for us: not even the prefetch is used up."""
+        return not self._consuming or len(self.lane.waiting()) < self._prefetch()
+
+    def give_back(self) -> None:
+        """Waiting messages return to their queue; what is known of those already tried stays with us."""
+        for message in self.lane.take_out():
+            deliveries, message.deliveries = message.deliveries, []
+            self._rest_at_broker(message)
+            for delivery in deliveries:
+                delivery.give_back()
+
+    def _rest_at_broker(self, message: Message) -> None:
+        if message.touched:
+            message.held = True
+        else:
+            self._journal.put_back(message)
+
+    def broker_lost(self) -> None:
+        """All deliveries will come again; another node may get them. Nothing waiting is ours any more."""
+        for message in self.lane.take_out():
+            message.deliveries.clear()
+            self._rest_at_broker(message)
+        self._holds.broker_lost(self.lane)
+        self.receipts.broker_lost()
+
+    def broker_up(self) -> None:
+        self.lane.wake()
+
+    def sweep(self) -> None:
+        """Called about once a second."""
+        self.update()
+        self.receipts.sweep()
+        pacer = self.lane.pacer
+        if pacer.slowed and pacer.recover(self._loop.time()):
+            self._events.emit("throttle_ended", self.name, detail="the full rate is back")
+        self.lane.wake()
+
+    # --- operators' side
+
+    def pause(self, detail: str) -> None:
+        if not self.lane.paused:
+            self.lane.paused = True
+            self._events.emit("paused", self.name, detail=detail)
+            self.update()
+
+    def resume(self, detail: str) -> None:
+        if self.lane.paused:
+            self.lane.paused = False
+            self._events.emit("resumed", self.name, detail=detail)
+            self.update()
+            self.lane.wake()
+
+    async def stop(self, deadline: float) -> None:
+        """Stops sending, awaits the window until `deadline` (loop time), unbinds."""
+        self.lane.stopping = True
+        self.update()
+        while self._loop.time() < deadline and any(bind.unanswered for bind in self.binds):
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(bind.stop() for bind in self.binds))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.give_back()
+
+    def status(self) -> dict[str, Any]:
+        """The provider's part of /status."""
+        return {
+            "active": True,
+            "state": self.state,
+            "since": timestamp(self.since),
+            "host": self.host,
+            "max_rate": self.provider.max_rate,
+            "rate_now": self.lane.pacer.rate,
+            "window": self.provider.window,
+            "window_used": sum(bind.window_used for bind in self.binds),
+            "waiting": self.lane.turns.waiting(),
+            "paused": self.lane.paused,
+            "detail": self.detail,
+        }
+
+    @property
+    def turns(self) -> Turns:
+        return self.lane.turns
+
+    # --- what the binds say
+
+    def connecting(self, bind: Bind, host: Host) -> None:
+        self._events.emit("connecting", self.name, detail=f"{bind.kind} to {host.host}:{host.port}", host=host.host)
+
+    def bound(self, bind: Bind, host: Host, system_id: str) -> None:
+        self._meter.bind_attempt(self.name, "bound")
+        if bind.kind != "receiver":
+            self.lane.link = bind
+        if all(other.open for other in self.binds):
+            self.host = f"{host.host}:{host.port}"
+            self._bound_at = self._loop.time()
+            self._turn(
+                "open", f"connection open ({bind.kind} at {host.host}:{host.port}, SMSC {system_id or 'unnamed'})"
+            )
+        self._events.emit("bound", self.name, detail=self.detail, host=host.host)
+        self.update()
+        self.lane.wake()
+
+    def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None:
+        self._meter.bind_attempt(self.name, str(kind))
+        detail = f"connection closed: {explain(status)}; next try in {wait:g} s"
+        self._turn("closed", detail)
+        named = {"smpp_status": smpp_status.as_json(status)} if status is not None else {}
+        self._events.emit(str(kind), self.name, detail=detail, host=host.host, **named)
+
+    def unreachable(self, host: Host, reason: str, wait: float) -> None:
+        self._meter.bind_attempt(self.name, "unreachable")
+        detail = f"connection closed: {reason}; next try in {wait:.1f} s"
+        self._turn("closed", detail)
+        self._events.emit("lost", self.name, detail=detail, host=host.host)
+
+    def closed(self, bind: Bind, host: Host, reason: str, asked: bool, wait: float) -> None:
+        if bind.kind != "receiver":
+            self.lane.unbound()
+        self._stop_clock()
+        self._turn("closed", f"connection closed: {reason}" + ("" if asked else f"; next try in {wait:.1f} s"))
+        event = "unbound" if asked or reason == UNBIND_RECEIVED else "lost"
+        self._events.emit(event, self.name, detail=self.detail, host=host.host)
+
+    def _stop_clock(self) -> None:
+        if self._bound_at is not None:
+            self._bound_before = self.bound_clock()
+            self._bound_at = None
+            self._unbound_at = self._loop.time()
+
+    def _turn(self, state: str, detail: str) -> None:
+        if self._events.states[self.name] != state:
+            self.since = time.time()
+        self._events.states[self.name] = state
+        self.detail = detail
+
+    def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
+        return self._settler.answered(message, part, status, smsc_id, seconds, late)
+
+    def timed_out(self, message: Message, part: Part) -> None:
+        self._settler.timed_out(message, part)
+
+    def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None:
+        self.lane.link = None
+        self._settler.lost(parts, why)
+
+    def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None:
+        self.receipts.arrived(pdu, answer)
+
+    def noticed(self, sentence: str, octets_hex: str, malformed: bool) -> None:
+        if malformed:
+            self._meter.bad_pdu(self.name)
+        log.warning("bad_pdu" if malformed else "pdu", provider=self.name, detail=sentence, pdu=octets_hex)
+
+    def answers_done(self) -> None:
+        self.lane.wake()
+
+    def _in_flight_to(self, address: str) -> bool:
+        digits = address.lstrip("+")[-7:]
+        return any(message.recipient.endswith(digits) for bind in self.binds for message in bind.recipients())
+
+
+UNBIND_RECEIVED = "the provider sent unbind"

@@ -1,0 +1,268 @@
+"""From a delivery to a message in its lane, or to a result that says why not."""
+
+import time
+from collections.abc import Callable, Container, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+
+from smsd.core import history
+from smsd.core.compose import Composed
+from smsd.core.contract import PRIORITIES, Refused, SendRequest, Unreadable, fingerprint, read_request, result_id
+from smsd.core.errors import ContractError
+from smsd.core.message import Known, Message
+from smsd.core.publication import Confirm
+from smsd.flow.ports import Broker, Delivery, Journal, Meter
+from smsd.flow.report import Reporter
+
+log = structlog.get_logger("smsd.intake")
+
+REROUTED = "x-smsd-rerouted"
+"""Header of a request that was given to its queue after the broker had returned it: once is enough."""
+
+NAMES_WARNED = 1000
+"""Unknown field names remembered, so that each is warned about once."""
+
+
+class Destination(Protocol):
+    """A provider that this daemon holds, as the intake sees it."""
+
+    @property
+    def resend(self) -> bool: ...
+    def compose(self, request: SendRequest, reference: int | None) -> Composed: ...
+    def bound_clock(self) -> float: ...
+    def take(self, message: Message) -> None: ...
+
+
+class Intake:
+    """Reads requests. `cancelled(campaign, id)` says whether somebody stopped them."""
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        journal: Journal,
+        reporter: Reporter,
+        meter: Meter,
+        prefix: str,
+        destinations: Mapping[str, Destination],
+        known_providers: Callable[[], Container[str]],
+        cancelled: Callable[[str, str | None, str], bool],
+    ) -> None:
+        self._broker = broker
+        self._journal = journal
+        self._reporter = reporter
+        self._meter = meter
+        self._prefix = prefix
+        self._destinations = destinations
+        self._known_providers = known_providers
+        self._cancelled = cancelled
+        self._warned: set[str] = set()
+
+    # --- from a provider's own queues
+
+    def arrived(self, delivery: Delivery) -> None:
+        """One delivery of a work queue."""
+        provider = delivery.provider
+        try:
+            request = read_request(delivery.body, delivery.message_id)
+        except Unreadable as error:
+            self._meter.request(provider, "refused")
+            self.bury(delivery, error.reason, error.detail)
+            return
+        except Refused as error:
+            self._meter.request(provider, "refused")
+            self._refuse(delivery, error, error.known, provider)
+            return
+        if request.model_extra:
+            self._warn_of(request.model_extra)
+        assert request.id is not None
+        print_ = fingerprint(request.to, request.text)
+        self._journal.look_up(request.id, partial(self._looked_up, delivery, request, print_))
+
+    def _looked_up(self, delivery: Delivery, request: SendRequest, print_: bytes, known: Known | None) -> None:
+        if known is None:
+            self._admit(delivery, request, print_)
+        elif known.fingerprint != print_:
+            self._meter.request(delivery.provider, "refused")
+            error = ContractError(
+                "id", "was used for another recipient or text: give each request its own", "duplicate-id"
+            )
+            identity = result_id(request.id, "rejected", "duplicate-id", print_.hex())
+            self._reporter.reject(delivery, error, _known(request), delivery.provider, identity=identity)
+        elif (message := known.message) is not None and message.held:
+            self._resume(delivery, message)
+        else:
+            self._meter.request(delivery.provider, "duplicate")
+            if known.result is not None:
+                self._reporter.repeat(delivery, known.result)
+            elif known.message is not None:
+                known.message.deliveries.append(delivery)
+
+    def _admit(self, delivery: Delivery, request: SendRequest, print_: bytes) -> None:
+        assert request.id is not None
+        provider = delivery.provider
+        now = time.time()
+        told = history.read(delivery.headers)
+        destination = self._destinations.get(provider)
+        if destination is None:  # the provider left the settings while this was on its way: it stays in its queue
+            delivery.give_back()
+            return
+        if request.expires_at is not None and request.expires_at <= now:
+            self._end_at_once(delivery, request, print_, "expired", "expires_at", "passed before it was handed over")
+            return
+        if self._cancelled(provider, request.campaign, request.id):
+            self._end_at_once(delivery, request, print_, "cancelled", "campaign", "was cancelled before it was sent")
+            return
+        try:
+            composed = destination.compose(request, history.reference(told))
+        except ContractError as error:
+            self._meter.request(provider, "refused")
+            self._refuse(delivery, error, _known(request), provider, print_)
+            return
+        message = Message(
+            request.id,
+            request,
+            provider,
+            delivery.priority,
+            print_,
+            now,
+            composed.recipient,
+            composed.sender,
+            composed.encoding,
+            composed.segments,
+            composed.parts,
+            composed.receipt_asked,
+            destination.resend if request.on_uncertain is None else request.on_uncertain == "resend",
+            delivery.correlation_id,
+            delivery.reply_to,
+            delivery.headers.get("traceparent"),
+            [delivery],
+        )
+        message.reference = composed.reference
+        message.todo.extend(message.parts)
+        message.due = max(history.due(delivery.headers), request.send_after or 0.0)
+        if told is not None:
+            history.restore(message, told, destination.bound_clock())
+        self._meter.request(provider, "accepted")
+        self._journal.take_up(message)
+        destination.take(message)
+
+    def _resume(self, delivery: Delivery, message: Message) -> None:
+        """A message that rested at the broker is back, with all that is known of it."""
+        message.held = False
+        message.deliveries.append(delivery)
+        if self._cancelled(message.provider, message.request.campaign, message.id):
+            message.due = 0.0
+        destination = self._destinations.get(message.provider)
+        if destination is None:
+            message.held = True
+            message.deliveries.clear()
+            delivery.give_back()
+        else:
+            destination.take(message)
+
+    def _refuse(
+        self,
+        delivery: Delivery,
+        error: ContractError,
+        known: dict[str, Any],
+        provider: str | None,
+        print_: bytes | None = None,
+    ) -> None:
+        self._reporter.reject(delivery, error, known, provider, fingerprint=print_)
+
+    def _end_at_once(
+        self, delivery: Delivery, request: SendRequest, print_: bytes, status: str, field: str, sentence: str
+    ) -> None:
+        self._meter.request(delivery.provider, "expired" if status == "expired" else "refused")
+        error = ContractError(field, sentence, status)
+        self._reporter.reject(delivery, error, _known(request), delivery.provider, status=status, fingerprint=print_)
+
+    def _warn_of(self, unknown: Mapping[str, Any]) -> None:
+        for name in unknown:
+            if name not in self._warned and len(self._warned) < NAMES_WARNED:
+                self._warned.add(name)
+                log.warning("unknown_field", field=name[:64], detail="ignored: the contract has no such field")
+
+    # --- what nobody can be answered about, and what the broker gave back
+
+    def bury(self, delivery: Delivery, reason: str, detail: str) -> None:
+        """To the dead queue, body and properties untouched; acked once it is there."""
+
+        def answered(answer: Confirm) -> None:
+            if answer is Confirm.DONE:
+                delivery.ack()
+            else:
+                log.error("dead_queue_refuses", detail=f"{self._prefix}.dead: {answer.value}; trying again later")
+                delivery.give_back()
+
+        log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
+        headers = {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]}
+        self._broker.forward(delivery, f"{self._prefix}.dead", delivery.key, headers, answered)
+
+    def returned(self, delivery: Delivery) -> None:
+        """A request that the broker could not route, or gave up on: answered, or given to its queue after all."""
+        provider, _, priority = delivery.key.partition(".")
+        exists = provider in self._known_providers()
+        gave_up = delivery.headers.get("x-first-death-reason")
+        routable = exists and priority in ("", *PRIORITIES)
+        if routable and not gave_up and REROUTED not in delivery.headers:
+            self._to_its_queue(delivery)
+            return
+        try:
+            request = read_request(delivery.body, delivery.message_id)
+        except Unreadable as error:
+            self.bury(delivery, error.reason, error.detail)
+            return
+        except Refused as error:
+            known, answer = error.known, None
+        else:
+            known, answer = _known(request), fingerprint(request.to, request.text)
+        if not exists:
+            sentence = f"{delivery.key!r} names no provider of this smsd: correct it"
+            self._meter.request("unknown", "refused")
+            self._reporter.reject(delivery, ContractError("routing key", sentence, "unknown-provider"), known, None)
+        elif not routable:
+            sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
+            self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
+        elif answer is None:
+            self._given_up(delivery, known, provider, gave_up, None)
+        else:
+            give_up = partial(self._given_up, delivery, known, provider, gave_up)
+            self._journal.look_up(known["id"], give_up)
+
+    def _given_up(
+        self, delivery: Delivery, known: dict[str, Any], provider: str, why: Any, before: Known | None
+    ) -> None:
+        """The broker gave up on it: what is known of it already counts more than that."""
+        if before is not None and before.result is not None:
+            self._reporter.repeat(delivery, before.result)
+        elif before is not None and before.message is not None:
+            before.message.deliveries.append(delivery)
+        else:
+            sentence = f"the broker gave up on it ({why or 'no queue takes it'}) before it was sent: send it again"
+            error = ContractError("queue", sentence, "provider-down")
+            self._reporter.reject(delivery, error, known, provider, status="failed", permanent=False)
+
+    def _to_its_queue(self, delivery: Delivery) -> None:
+        """It was published before its queue existed; now it does."""
+
+        def answered(answer: Confirm) -> None:
+            if answer is Confirm.DONE:
+                delivery.ack()
+            else:
+                delivery.give_back()
+
+        self._broker.forward(delivery, f"{self._prefix}.requests", delivery.key, {REROUTED: "1"}, answered)
+
+
+def _known(request: SendRequest) -> dict[str, Any]:
+    return {
+        "id": request.id,
+        "to": request.to,
+        "from": request.sender,
+        "campaign": request.campaign,
+        "callback": request.callback,
+    }

@@ -1,0 +1,43 @@
+"""The one place where an exception that nobody foresaw is caught: it is told, and the rest goes on (rule 7)."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from smsd.flow.ports import Delivery
+
+log = structlog.get_logger("smsd")
+
+PAUSE = 1.0
+"""Seconds before a task that crashed is started again."""
+
+
+class Supervisor:
+    """Runs what must not end, and hands deliveries to what might fail."""
+
+    def __init__(self, bury: Callable[[Delivery, str, str], None]) -> None:
+        self._bury = bury
+        self.crashes = 0
+
+    async def keep(self, name: str, begin: Callable[[], Awaitable[None]]) -> None:
+        """Runs `begin` until it ends by itself; starts it anew when it crashes."""
+        while True:
+            try:
+                return await begin()
+            except Exception as error:
+                self._tell(name, error)
+                await asyncio.sleep(PAUSE)
+
+    def deliver(self, take: Callable[[Delivery], None], delivery: Delivery) -> None:
+        """Parks a delivery that could not be handled in the dead queue, so that those behind it go on."""
+        try:
+            take(delivery)
+        except Exception as error:
+            self._tell("delivery", error)
+            self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
+
+    def _tell(self, where: str, error: Exception) -> None:
+        self.crashes += 1
+        log.error("crash", where=where, error=repr(error), trace="".join(traceback.format_exception(error))[-4000:])

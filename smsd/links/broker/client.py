@@ -1,0 +1,137 @@
+"""A command's own short connection to RabbitMQ: publish, wait for the confirm, read the replies.
+
+Unlike the daemon's it is never reconnected: whatever ends the connection ends the command, with a sentence.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from smsd import __version__
+from smsd.core.errors import LinkDown
+from smsd.core.publication import Confirm, Publication
+from smsd.links.broker import amqp
+from smsd.links.broker.amqp import ANSWER_TIMEOUT, AmqpSession
+from smsd.settings.model import Broker
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for one try at one node of the cluster."""
+
+PREFETCH = 100
+
+
+class Inbox:
+    """What the connection brings, in order; after its end only that."""
+
+    def __init__(self) -> None:
+        self._came: asyncio.Queue[Any] = asyncio.Queue()
+
+    def put(self, item: Any) -> None:
+        self._came.put_nowait(item)
+
+    async def take(self, timeout: float) -> Any:
+        """The next item. Raises TimeoutError after `timeout` seconds, LinkDown when the connection has ended."""
+        item = await asyncio.wait_for(self._came.get(), timeout)
+        if isinstance(item, LinkDown):
+            self.put(item)
+            raise item
+        return item
+
+
+class Client:
+    """An open connection; `connected` makes one."""
+
+    def __init__(self) -> None:
+        self._confirms, self._replies = Inbox(), Inbox()
+        self._returned = False
+        self._session = AmqpSession(self._ended, on_blocked=lambda _: None)
+
+    def _ended(self, reason: str) -> None:
+        for inbox in (self._confirms, self._replies):
+            inbox.put(LinkDown("broker", reason))
+
+    async def open(self, url: str, broker: Broker) -> None:
+        """Connects to one node. Raises LinkDown, without the url's password."""
+        password = broker.password.reveal() if broker.password is not None else None
+        tls = tls_context(broker) if url.startswith("amqps") else None
+        await self._session.open(url, password, broker.heartbeat, "smsd command", tls, CONNECT_TIMEOUT)
+        await self._session.publisher(self._confirmed, self._came_back)
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    def _came_back(self, _: str, __: str) -> None:
+        self._returned = True
+
+    def _confirmed(self, _: int, __: bool, acked: bool) -> None:
+        if self._returned:  # the broker acks what it has returned, too
+            self._confirms.put(Confirm.UNROUTABLE)
+        else:
+            self._confirms.put(Confirm.DONE if acked else Confirm.REFUSED)
+
+    async def publish(self, publication: Publication, reply_to: str | None = None) -> Confirm:
+        """Publishes one message, mandatory; returns the broker's answer to it. Raises LinkDown."""
+        properties = amqp.properties(
+            message_id=publication.message_id,
+            kind=publication.type,
+            correlation_id=publication.correlation_id,
+            headers=publication.headers,
+            app_id=f"smsd/{__version__}",
+            timestamp=int(time.time()),
+        )
+        properties.reply_to = reply_to
+        self._returned = False
+        self._session.publish(publication.exchange, publication.key, publication.body, properties, mandatory=True)
+        try:
+            answer: Confirm = await self._confirms.take(ANSWER_TIMEOUT)
+        except TimeoutError:
+            raise LinkDown("broker", f"it took no message within {ANSWER_TIMEOUT:g} s") from None
+        return answer
+
+    async def reply_queue(self) -> str:
+        """Makes an exclusive queue and reads it: its name is what `reply_to` has to say. Raises LinkDown."""
+        channel = await self._session.consumer("replies")
+        queue = await self._session.exclusive_queue(channel, "", [])
+
+        def deliver(_: Any, method: Any, __: Any, body: bytes) -> None:
+            channel.ack(method.delivery_tag)
+            self._replies.put(body)
+
+        await channel.consume(queue, PREFETCH, deliver, exclusive=True)
+        return queue
+
+    async def reply(self, timeout: float) -> bytes:
+        """The next reply's body. Raises TimeoutError after `timeout` seconds, LinkDown."""
+        body: bytes = await self._replies.take(timeout)
+        return body
+
+
+@asynccontextmanager
+async def connected(broker: Broker) -> AsyncIterator[Client]:
+    """A client at the first node that answers. Raises LinkDown with what each of them said."""
+    reasons = []
+    for url in broker.url:
+        client = Client()
+        try:
+            await client.open(url, broker)
+        except LinkDown as down:
+            await client.close()
+            reasons.append(down.reason)
+            continue
+        try:
+            yield client
+        finally:
+            await client.close()
+        return
+    raise LinkDown("broker", "; ".join(reasons))
+
+
+def tls_context(broker: Broker) -> ssl.SSLContext:
+    """Whom to trust and who we are, for amqps://."""
+    context = ssl.create_default_context(cafile=broker.tls.ca_file)
+    if broker.tls.cert_file:
+        context.load_cert_chain(broker.tls.cert_file, broker.tls.key_file)
+    return context

@@ -1,0 +1,166 @@
+"""The log: structlog set up so that one event is one line on stderr, and no secret or text ever gets into one.
+
+JSON lines, or columns on a terminal; under journald its own prefixes (`<6>`) instead of a time. Records of the standard
+library's `logging` (pika, asyncio, aiohttp) take the same way.
+"""
+
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
+from typing import Any, BinaryIO, TextIO
+
+import structlog
+from pydantic_core import to_json
+
+from smsd.core.address import mask
+from smsd.core.contract import timestamp
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+"""The words of the setting `log.level`."""
+
+_PREFIXES = {"debug": b"<7>", "info": b"<6>", "warning": b"<4>", "error": b"<3>", "critical": b"<2>"}
+"""syslog levels (sd-daemon(3))."""
+
+_QUIETER = {
+    "pika": logging.WARNING,
+    # Of one lost connection each layer of these tells its own share; the broker link says it once, for people.
+    "pika.adapters.utils": logging.CRITICAL,
+    "aiohttp.access": logging.WARNING,
+}
+
+_NEVER = frozenset({"password", "text"})
+_NUMBERS = frozenset({"to", "from"})
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*):\S*@")
+_DIGITS = re.compile(r"(?:\D*\d){5}")
+_PLAIN = frozenset({int, float, bool, type(None)})
+
+Event = MutableMapping[str, Any]
+Render = Callable[[Any, str, Event], bytes]
+_Filtering = structlog.make_filtering_bound_logger(logging.DEBUG)
+_DaemonLogger = type("DaemonLogger", (_Filtering,), {})
+"""The class of every logger: they are cached, so that a change of level must change the class itself."""
+
+
+def configure(level: str, format: str, stream: TextIO = sys.stderr) -> None:
+    """Sets up both kinds of logging. `level` and `format` are the settings' words."""
+    terminal = stream.isatty()
+    journald = "JOURNAL_STREAM" in os.environ and not terminal
+    columns = format == "console" or (format == "auto" and terminal)
+    render = _columns(colors=terminal, timed=not journald) if columns else _json_lines(timed=not journald)
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, discreet, _prefixed(render) if journald else render],
+        wrapper_class=_DaemonLogger,
+        logger_factory=_Lines(stream.buffer),
+        cache_logger_on_first_use=True,
+    )
+    root = logging.getLogger()
+    root.handlers = [other for other in root.handlers if not isinstance(other, _Records)] + [_Records()]
+    for name, quieter in _QUIETER.items():
+        logging.getLogger(name).setLevel(quieter)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Changes the level of all loggers, those in use too."""
+    number = LEVELS[level]
+    for name, method in vars(structlog.make_filtering_bound_logger(number)).items():
+        if not name.startswith("__"):
+            setattr(_DaemonLogger, name, method)
+    logging.getLogger().setLevel(number)
+
+
+def discreet(_logger: Any, _method: str, event: Event) -> dict[str, Any]:
+    """The event without passwords and message texts, and with its numbers masked: a structlog processor."""
+    return {
+        key: value if type(value) in _PLAIN and key not in _NUMBERS else _shown(key, value)
+        for key, value in event.items()
+        if key not in _NEVER
+    }
+
+
+def _shown(key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        if isinstance(value, Mapping):
+            return discreet(None, "", {str(name): inner for name, inner in value.items()})
+        if isinstance(value, list | tuple | set | frozenset):
+            return [_shown(key, inner) for inner in value]
+        if type(value) in _PLAIN and key not in _NUMBERS:
+            return value
+    shown = str(value)
+    if key in _NUMBERS and "***" not in shown and _DIGITS.match(shown):
+        return mask(shown)
+    return _URL_PASSWORD.sub(r"\1:***@", shown) if "@" in shown else shown
+
+
+def _json_lines(*, timed: bool) -> Render:
+    def render(_logger: Any, method: str, event: Event) -> bytes:
+        head = {"timestamp": timestamp(time.time())} if timed else {}
+        line = {**head, "level": method, "event": event.pop("event", ""), **event}
+        try:
+            return to_json(line, inf_nan_mode="strings")
+        except ValueError:  # a lone surrogate, say: better escaped than not logged
+            return to_json({key: ascii(value) for key, value in line.items()})
+
+    return render
+
+
+def _columns(*, colors: bool, timed: bool) -> Render:
+    # Tracebacks come as text already; structlog's own way would show the local variables, and secrets with them.
+    console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+    def render(logger: Any, method: str, event: Event) -> bytes:
+        event["level"] = method
+        if timed:
+            event["timestamp"] = timestamp(time.time())
+        return console(logger, method, event).encode("utf-8", "backslashreplace")
+
+    return render
+
+
+def _prefixed(render: Render) -> Render:
+    def prefixed(logger: Any, method: str, event: Event) -> bytes:
+        return _PREFIXES.get(method, b"<6>") + render(logger, method, event)
+
+    return prefixed
+
+
+class _Lines:
+    """Writes lines, each at once. It is the logger behind all bound ones, and its own factory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __call__(self, *_names: Any) -> "_Lines":
+        return self
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):  # a full disk or a reader gone must not stop the messages
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = write
+
+
+class _Records(logging.Handler):
+    """Hands the records of `logging` over to structlog."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log = structlog.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that don't fit: somebody's bug, but the line matters
+            message = f"{record.msg} {record.args!r}"
+        level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
+        self._log.log(level, message, logger=record.name, exc_info=record.exc_info)
