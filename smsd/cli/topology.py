@@ -11,6 +11,7 @@ from smsd.core.topology import definitions
 
 @click.command()
 @config_option
+@click.option("--json", is_flag=True, expose_value=False, help="It always is JSON.")
 def topology(config: str) -> None:
     """Print RabbitMQ's definitions.json for this configuration, for `rabbitmqctl import_definitions`."""
     settings = load_or_exit(config)

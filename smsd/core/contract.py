@@ -238,7 +238,7 @@ def _lone_surrogate(text: str) -> int | None:
 
 def fingerprint(to: str, text: str) -> bytes:
     """Tells a repeat of a request from another request with the same id."""
-    return blake2b(f"{to}\0{text}".encode(), digest_size=16).digest()
+    return blake2b(f"{to}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def result_id(*parts: str | None) -> str:

@@ -38,9 +38,11 @@ def due(found: Mapping[str, Any]) -> float:
 
 def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
     """The history in a delivery's headers. Callers can write headers too: what makes no sense is no history."""
+    if HISTORY not in found:
+        return None
     try:
         history = json.loads(found[HISTORY])
-    except (KeyError, TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
     return history if isinstance(history, dict) else None
 

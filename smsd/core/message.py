@@ -15,6 +15,9 @@ WAITING, IN_FLIGHT, SENT, REJECTED, UNCERTAIN = "waiting", "in_flight", "sent", 
 """What a part is before its receipt; afterwards its status is the receipt's."""
 
 
+_NOT_ACCEPTED = frozenset({WAITING, IN_FLIGHT, REJECTED, UNCERTAIN})
+
+
 @dataclass(slots=True)
 class Part:
     """One segment; with message_payload the whole text."""
@@ -40,6 +43,9 @@ class Ending:
     detail: str | None = None
     permanent: bool = False
     smpp_status: int | None = None
+
+
+ALL_SENT = Ending(SENT)
 
 
 @dataclass(slots=True, eq=False)
@@ -103,11 +109,12 @@ class Message:
     @property
     def attempts(self) -> int:
         """How often it was handed to the provider: of several segments, the most any had."""
-        return max(part.attempts for part in self.parts)
+        parts = self.parts
+        return parts[0].attempts if len(parts) == 1 else max(part.attempts for part in parts)
 
     @property
     def segments_sent(self) -> int:
-        return sum(part.cost for part in self.parts if part.status not in (WAITING, IN_FLIGHT, REJECTED, UNCERTAIN))
+        return sum([part.cost for part in self.parts if part.status not in _NOT_ACCEPTED])
 
     @property
     def touched(self) -> bool:
@@ -126,13 +133,13 @@ class Message:
             return None
         parts = self.parts
         if len(parts) == 1 and self.ending is None:
-            return Ending(SENT) if parts[0].status == SENT else None
+            return ALL_SENT if parts[0].status == SENT else None
         if any(part.status == UNCERTAIN for part in parts):
             if self.ending is not None and self.ending.status == UNCERTAIN:
                 return self.ending
             return Ending(UNCERTAIN, "no-response", "a segment was handed to the provider and never answered")
         if self.ending is None:
-            return Ending(SENT) if all(part.status == SENT for part in parts) else None
+            return ALL_SENT if all(part.status == SENT for part in parts) else None
         accepted = self.segments_sent
         if accepted and self.ending.status in (REJECTED, "failed", "expired", "cancelled"):
             detail = f"only {accepted} of {self.segments} segments were accepted: {self.ending.detail}"

@@ -1,5 +1,6 @@
 """Results as the contract wants them: from a message and its end to octets and routing key."""
 
+from functools import lru_cache
 from typing import Any
 
 from smsd.core.contract import RESULT_TYPE, dumps, result_id, timestamp
@@ -60,6 +61,7 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
     )
 
 
+@lru_cache(maxsize=512)
 def _status(code: int | None) -> dict[str, object] | None:
     return None if code is None else smpp_status.as_json(code)
 

@@ -104,7 +104,8 @@ class Intake:
         assert request.id is not None
         provider = delivery.provider
         now = time.time()
-        told = history.read(delivery.headers)
+        headers = delivery.headers
+        told = history.read(headers)
         destination = self._destinations.get(provider)
         if destination is None:  # the provider left the settings while this was on its way: it stays in its queue
             delivery.give_back()
@@ -137,12 +138,13 @@ class Intake:
             destination.resend if request.on_uncertain is None else request.on_uncertain == "resend",
             delivery.correlation_id,
             delivery.reply_to,
-            delivery.headers.get("traceparent"),
+            headers.get("traceparent"),
             [delivery],
         )
         message.reference = composed.reference
         message.todo.extend(message.parts)
-        message.due = max(history.due(delivery.headers), request.send_after or 0.0)
+        if headers or request.send_after:
+            message.due = max(history.due(headers), request.send_after or 0.0)
         if told is not None:
             history.restore(message, told, destination.bound_clock())
         self._meter.request(provider, "accepted")

@@ -30,13 +30,17 @@ class Supervisor:
                 self._tell(name, error)
                 await asyncio.sleep(PAUSE)
 
-    def deliver(self, take: Callable[[Delivery], None], delivery: Delivery) -> None:
-        """Parks a delivery that could not be handled in the dead queue, so that those behind it go on."""
-        try:
-            take(delivery)
-        except Exception as error:
-            self._tell("delivery", error)
-            self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
+    def guard(self, take: Callable[[Delivery], None]) -> Callable[[Delivery], None]:
+        """`take`, but a delivery that makes it fail is parked in the dead queue, so that those behind it go on."""
+
+        def guarded(delivery: Delivery) -> None:
+            try:
+                take(delivery)
+            except Exception as error:
+                self._tell("delivery", error)
+                self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
+
+        return guarded
 
     def _tell(self, where: str, error: Exception) -> None:
         self.crashes += 1

@@ -10,8 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 import structlog
 from pydantic_core import to_json
@@ -32,8 +31,8 @@ _PREFIXES = {"debug": b"<7>", "info": b"<6>", "warning": b"<4>", "error": b"<3>"
 
 _QUIETER = {
     "pika": logging.WARNING,
-    # Of one lost connection each layer of these tells its own share; the broker link says it once, for people.
-    "pika.adapters.utils": logging.CRITICAL,
+    # Each layer of these tells its own share of one lost connection; the daemon says it once, for people.
+    "pika.adapters": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
 }
 
@@ -50,8 +49,9 @@ _DaemonLogger = type("DaemonLogger", (_Filtering,), {})
 """The class of every logger: they are cached, so that a change of level must change the class itself."""
 
 
-def configure(level: str, format: str, stream: TextIO = sys.stderr) -> None:
-    """Sets up both kinds of logging. `level` and `format` are the settings' words."""
+def configure(level: str, format: str, stream: TextIO | None = None) -> None:
+    """Sets up both kinds of logging. `level` and `format` are the settings' words; `stream` is stderr by default."""
+    stream = stream or sys.stderr
     terminal = stream.isatty()
     journald = "JOURNAL_STREAM" in os.environ and not terminal
     columns = format == "console" or (format == "auto" and terminal)
@@ -59,7 +59,7 @@ def configure(level: str, format: str, stream: TextIO = sys.stderr) -> None:
     structlog.configure(
         processors=[structlog.processors.format_exc_info, discreet, _prefixed(render) if journald else render],
         wrapper_class=_DaemonLogger,
-        logger_factory=_Lines(stream.buffer),
+        logger_factory=_Lines(stream),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -80,11 +80,15 @@ def set_level(level: str) -> None:
 
 def discreet(_logger: Any, _method: str, event: Event) -> dict[str, Any]:
     """The event without passwords and message texts, and with its numbers masked: a structlog processor."""
-    return {
-        key: value if type(value) in _PLAIN and key not in _NUMBERS else _shown(key, value)
-        for key, value in event.items()
-        if key not in _NEVER
-    }
+    shown = {}
+    for key, value in event.items():
+        if key in _NEVER:
+            continue
+        kind = type(value)
+        # Most values are fine as they are, and this runs for every line.
+        fine = kind in _PLAIN or (kind is str and "@" not in value)
+        shown[key] = value if fine and key not in _NUMBERS else _shown(key, value)
+    return shown
 
 
 def _shown(key: str, value: Any) -> Any:
@@ -93,7 +97,7 @@ def _shown(key: str, value: Any) -> Any:
             return discreet(None, "", {str(name): inner for name, inner in value.items()})
         if isinstance(value, list | tuple | set | frozenset):
             return [_shown(key, inner) for inner in value]
-        if type(value) in _PLAIN and key not in _NUMBERS:
+        if value is None or (type(value) in _PLAIN and key not in _NUMBERS):
             return value
     shown = str(value)
     if key in _NUMBERS and "***" not in shown and _DIGITS.match(shown):
@@ -136,16 +140,19 @@ def _prefixed(render: Render) -> Render:
 class _Lines:
     """Writes lines, each at once. It is the logger behind all bound ones, and its own factory."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO) -> None:
+        self._text = stream  # closes the stream below it when it goes
+        self._stream = stream.buffer
 
     def __call__(self, *_names: Any) -> "_Lines":
         return self
 
     def write(self, line: bytes) -> None:
-        with suppress(OSError):  # a full disk or a reader gone must not stop the messages
+        try:
             self._stream.write(line + b"\n")
             self._stream.flush()
+        except OSError:  # a full disk or a reader gone must not stop the messages
+            return
 
     debug = info = warning = error = critical = write
 

@@ -102,6 +102,7 @@ def test_a_submit_sm_takes_a_place_in_the_window_until_it_is_answered() -> None:
     assert [(pdu.command, pdu.sequence) for pdu in sent(transceiver)] == [(pdus.SUBMIT_SM, n) for n in (2, 3, 4)]
     transceiver.receive_data(frame(pdus.SUBMIT_SM_RESP, 3, message_id=b"1"), 0.1)
     assert (transceiver.room(), transceiver.window_used) == (1, 2)
+    assert list(transceiver.waiting()) == ["a", "c"]
 
 
 def test_a_window_made_smaller_has_no_room_until_it_is_empty_enough() -> None:

@@ -158,7 +158,9 @@ class AnyLife(RuleBasedStateMachine):
     @invariant()
     def the_window_holds_what_has_not_ended(self) -> None:
         assert self.session.window_used == len(self.submitted - self.ended)
-        assert self.session.unanswered() == len((self.submitted | self.queried) - self.ended)
+        still_open = (self.submitted | self.queried) - self.ended
+        assert list(self.session.waiting()) == sorted(still_open)
+        assert self.session.unanswered() == len(still_open)
         assert 0 <= self.session.room() <= LIMITS.window
 
     @invariant()

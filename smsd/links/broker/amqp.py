@@ -5,6 +5,7 @@ That is what makes delivery tags safe: a tag is only ever used on the channel ob
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,7 +18,9 @@ from pika.channel import Channel
 from pika.spec import BasicProperties
 
 from smsd.core.errors import LinkDown
+from smsd.core.publication import Publication
 from smsd.core.topology import Topology
+from smsd.links.broker import frames
 
 PERSISTENT = 2
 
@@ -35,6 +38,10 @@ class CoalescingConnection(AsyncioConnection):  # type: ignore[misc]
         self._pending: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         super().__init__(*args, **kwargs)
+
+    def emit(self, octets: bytes) -> None:
+        """Writes whole frames, in their order among pika's own."""
+        self._adapter_emit_data(octets)
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if not self._pending:
@@ -286,10 +293,46 @@ class AmqpSession:
         await self.ask(lambda done: channel.confirm_delivery(confirmed, callback=done))
         self._publisher = channel
 
-    def publish(self, exchange: str, key: str, body: bytes, properties: Any, *, mandatory: bool) -> None:
-        """Hands one message to the connection; tags count from 1 on."""
+    def publish(self, publication: Publication, exchange: str, key: str, app_id: str) -> None:
+        """Hands one message to the connection, mandatory and persistent; tags count from 1 on."""
         assert self._publisher is not None
-        self._publisher.basic_publish(exchange, key, body, properties, mandatory)
+        assert self._connection is not None
+        correlation_id = publication.correlation_id
+        if correlation_id is not None and len(correlation_id) > 63 and len(correlation_id.encode()) > frames.SHORT:
+            correlation_id = None  # an id of 128 letters may have more octets than AMQP can carry; the body has it
+        if publication.headers:
+            properties = BasicProperties(
+                content_type="application/json",
+                content_encoding="utf-8",
+                delivery_mode=PERSISTENT,
+                message_id=publication.message_id,
+                correlation_id=correlation_id,
+                type=publication.type,
+                headers=dict(publication.headers),
+                app_id=app_id,
+                timestamp=int(time.time()),
+            )
+            self._publisher.basic_publish(exchange, key, publication.body, properties, mandatory=True)
+            return
+        self._connection.emit(
+            frames.publish(
+                self._publisher.channel_number,
+                exchange,
+                key,
+                publication.body,
+                message_id=publication.message_id,
+                correlation_id=correlation_id,
+                kind=publication.type,
+                app_id=app_id,
+                timestamp=int(time.time()),
+                frame_max=self._connection.params.frame_max,
+            )
+        )
+
+    def republish(self, exchange: str, key: str, body: bytes, properties: BasicProperties) -> None:
+        """Somebody else's message, with its own properties."""
+        assert self._publisher is not None
+        self._publisher.basic_publish(exchange, key, body, properties, mandatory=True)
 
     async def declare(self, wanted: Topology) -> None:
         """Declares everything. Raises LinkDown naming what exists with other arguments."""
@@ -361,29 +404,6 @@ class AmqpSession:
                 self._connection.close()
             except pika.exceptions.AMQPError:
                 return  # it was on its way out already
-
-
-def properties(
-    *,
-    message_id: str,
-    kind: str,
-    correlation_id: str | None,
-    headers: Mapping[str, Any],
-    app_id: str,
-    timestamp: int,
-) -> BasicProperties:
-    """The properties of everything we publish: persistent JSON."""
-    return BasicProperties(
-        content_type="application/json",
-        content_encoding="utf-8",
-        delivery_mode=PERSISTENT,
-        message_id=message_id,
-        correlation_id=correlation_id,
-        type=kind,
-        headers=dict(headers) or None,
-        app_id=app_id,
-        timestamp=timestamp,
-    )
 
 
 def with_headers(original: BasicProperties, extra: Mapping[str, Any]) -> BasicProperties:

@@ -6,7 +6,6 @@ outbox still holds them and is told by `on_down`.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -194,56 +193,32 @@ class BrokerLink:
 
     def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
         """Sends one publication; `then` gets the broker's answer unless the session ends first."""
-        self._send(
-            publication.exchange,
-            publication.key,
-            publication.body,
-            self._properties(publication),
-            publication.message_id,
-            then,
-        )
+        self._send(publication, publication.exchange, publication.key, then)
 
     def copy(self, queue: str, publication: Publication) -> None:
         """The same body to the caller's own queue, at best effort."""
         if self._up:
-            self._send(
-                "",
-                queue,
-                publication.body,
-                self._properties(publication),
-                publication.message_id,
-                self._copied,
-            )
-
-    def _properties(self, publication: Publication) -> Any:
-        return amqp.properties(
-            message_id=publication.message_id,
-            kind=publication.type,
-            correlation_id=publication.correlation_id,
-            headers=publication.headers,
-            app_id=self._app_id,
-            timestamp=int(time.time()),
-        )
+            self._send(publication, "", queue, self._copied)
 
     def _copied(self, outcome: Confirm) -> None:
         if outcome is not Confirm.DONE:
             self.copies_dropped += 1
 
+    def _send(self, publication: Publication, exchange: str, key: str, then: Callable[[Confirm], None]) -> None:
+        if self._session is not None:  # else as if lost with the connection: `on_down` tells whoever asked
+            self._tag += 1
+            self._unconfirmed[self._tag] = (exchange, publication.message_id, then)
+            self._session.publish(publication, exchange, key, self._app_id)
+
     def forward(
         self, delivery: Delivery, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
     ) -> None:
         """A delivery's body and properties to another exchange, with more headers: hold queues and the dead queue."""
-        properties = amqp.with_headers(delivery.raw_properties, headers)
-        self._send(exchange, key, delivery.body, properties, properties.message_id or "", then)
-
-    def _send(
-        self, exchange: str, key: str, body: bytes, properties: Any, message_id: str, then: Callable[[Confirm], None]
-    ) -> None:
-        if self._session is None:
-            return  # as if it had been lost with the connection: whoever asked hears of that by `on_down`
-        self._tag += 1
-        self._unconfirmed[self._tag] = (exchange, message_id, then)
-        self._session.publish(exchange, key, body, properties, mandatory=True)
+        if self._session is not None:
+            properties = amqp.with_headers(delivery.raw_properties, headers)
+            self._tag += 1
+            self._unconfirmed[self._tag] = (exchange, properties.message_id or "", then)
+            self._session.republish(exchange, key, delivery.body, properties)
 
     def _was_returned(self, message_id: str, exchange: str) -> None:
         """basic.return comes before the ack of the same publish, which would otherwise look like success."""

@@ -1,0 +1,70 @@
+"""basic.publish as octets (AMQP 0-9-1 §2.3.5, §4.2.6): the one method that is sent for every message.
+
+pika builds eight objects and joins forty pieces for it; this does the same in one pass. A test compares the octets with
+pika's own. Everything else of AMQP stays pika's.
+"""
+
+import struct
+from functools import lru_cache
+
+_FRAME = struct.Struct(">BHI")
+_HEADER = struct.Struct(">BHIHHQH")
+_END = b"\xce"
+_CONTENT_TYPE, _CONTENT_ENCODING, _DELIVERY_MODE, _CORRELATION_ID = 1 << 15, 1 << 14, 1 << 12, 1 << 10
+_MESSAGE_ID, _TIMESTAMP, _TYPE, _APP_ID = 1 << 7, 1 << 6, 1 << 5, 1 << 3
+
+_ALWAYS = _CONTENT_TYPE | _CONTENT_ENCODING | _DELIVERY_MODE | _MESSAGE_ID | _TIMESTAMP | _TYPE | _APP_ID
+_JSON = b"\x10application/json\x05utf-8\x02"
+"""content_type, content_encoding, and delivery_mode 2: persistent."""
+
+SHORT = 255
+"""Octets of the longest short string."""
+
+
+@lru_cache(maxsize=4096)
+def short_string(text: str) -> bytes:
+    octets = text.encode()
+    if len(octets) > SHORT:
+        raise ValueError(f"{len(octets)} octets do not fit into a short string")
+    return bytes((len(octets),)) + octets
+
+
+@lru_cache(maxsize=4096)
+def _method(channel: int, exchange: str, key: str) -> bytes:
+    payload = b"\0\x3c\0\x28\0\0" + short_string(exchange) + short_string(key) + b"\x01"  # mandatory
+    return _FRAME.pack(1, channel, len(payload)) + payload + _END
+
+
+def publish(
+    channel: int,
+    exchange: str,
+    key: str,
+    body: bytes,
+    *,
+    message_id: str,
+    correlation_id: str | None,
+    kind: str,
+    app_id: str,
+    timestamp: int,
+    frame_max: int,
+) -> bytes:
+    """The frames of one mandatory, persistent publish of JSON without headers. Raises ValueError for a long string."""
+    flags = _ALWAYS
+    identity = message_id.encode()
+    tail = timestamp.to_bytes(8, "big") + short_string(kind) + short_string(app_id)
+    values = b"%c%b%b" % (len(identity), identity, tail)
+    if correlation_id:
+        octets = correlation_id.encode()
+        if len(octets) > SHORT:
+            raise ValueError("a correlation_id of more than 255 octets")
+        flags |= _CORRELATION_ID
+        values = b"%c%b%b" % (len(octets), octets, values)
+    size = 14 + len(_JSON) + len(values)
+    most = frame_max - 8
+    if len(body) <= most:
+        content = b"%b%b%b" % (_FRAME.pack(3, channel, len(body)), body, _END)
+    else:
+        pieces = [body[at : at + most] for at in range(0, len(body), most)]
+        content = b"".join([_FRAME.pack(3, channel, len(piece)) + piece + _END for piece in pieces])
+    header = _HEADER.pack(2, channel, size, 60, 0, len(body), flags)
+    return b"%b%b%b%b%b%b" % (_method(channel, exchange, key), header, _JSON, values, _END, content)

@@ -1,0 +1,135 @@
+"""`smsd status`, with a daemon, without one, and with a stranger on its port."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rig.ports import free_port
+from rig.rabbit import unique_prefix
+from rig.stage import Stage
+
+from smsd.cli.status import show, status
+
+CONFIG = """\
+node: here
+http: {{listen: "{listen}"}}
+providers:
+  p: {{host: 127.0.0.1, max_rate: 30}}
+  idle: {{host: 127.0.0.1, active: false, system_id: other}}
+"""
+
+
+def run(config: Path, *options: str) -> Result:
+    return CliRunner().invoke(status, ["--config", str(config), *options])
+
+
+@contextmanager
+def stranger(body: bytes) -> Iterator[str]:
+    """Something else that answers HTTP; its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing: the test's output is for the test."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def config_of(directory: Path, listen: str) -> Path:
+    config = directory / "smsd.yaml"
+    config.write_text(CONFIG.format(listen=listen))
+    return config
+
+
+def test_a_running_daemon_is_asked(broker_url: str, tmp_path: Path) -> None:
+    stage = Stage(broker_url, unique_prefix(), tmp_path)
+    try:
+        simulator = stage.simulator()
+        daemon = stage.bound(simulator, max_rate=2.5, window=7)
+        config = tmp_path / f"smsd-{daemon.port}.yaml"
+        shown = run(config)
+        assert shown.exit_code == 0
+        head, titles, row = (line.rstrip() for line in shown.stdout.splitlines())
+        assert head.startswith("smsd ")
+        assert head.endswith("; broker connected")
+        assert titles.split("  ")[0] == "provider"
+        assert row.startswith("p         connection open  ")
+        assert row.split()[4:] == [f"127.0.0.1:{simulator.port}", "2.5", "/", "2.5", "0/7", "0/0/0"]
+        assert json.loads(run(config, "--json").stdout) == daemon.status()
+    finally:
+        stage.close()
+
+
+def test_with_the_daemon_down_every_provider_is_closed_and_that_is_no_error(tmp_path: Path) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    config = config_of(tmp_path, listen)
+    shown = run(config, "--json")
+    assert shown.exit_code == 0
+    why = f"smsd is not running: {listen}: Connection refused"
+    closed = {"state": "closed", "since": None, "host": None, "rate_now": None, "window": 10, "window_used": 0}
+    rest = {"waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False}
+    assert json.loads(shown.stdout) == {
+        "node": "here",
+        "version": None,
+        "started_at": None,
+        "broker": {"state": "closed", "detail": why},
+        "providers": {
+            "p": {"active": True, "max_rate": 30.0, "detail": why, **closed, **rest},
+            "idle": {"active": False, "max_rate": None, "detail": "not active", **closed, **rest},
+        },
+    }
+    lines = run(config).stdout.splitlines()
+    assert lines[0] == why
+    assert [line.split("  ")[0] for line in lines[2:]] == ["p", "idle"]
+    assert all("connection closed" in line for line in lines[2:])
+
+
+def test_http_switched_off_is_said(tmp_path: Path) -> None:
+    shown = run(config_of(tmp_path, ""))
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("smsd can't be asked: http.listen is empty\n")
+
+
+@pytest.mark.parametrize("body", [b"hello", b"[]", b'{"ok": true}'])
+def test_a_stranger_on_the_port_is_not_taken_for_smsd(tmp_path: Path, body: bytes) -> None:
+    with stranger(body) as listen:
+        shown = run(config_of(tmp_path, listen))
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith(f"what answers at {listen} is not smsd\n")
+
+
+def test_what_is_wrong_and_what_is_paused_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = {
+        "active": True, "state": "closed", "since": "2026-03-01T12:00:00.000Z", "host": None, "max_rate": 1000.0,
+        "rate_now": 62.5, "window": 10, "window_used": 3, "waiting": {"urgent": 1, "normal": 2, "bulk": 300},
+        "paused": True, "detail": "connection closed: ESME_RINVPASWD [0x0E]; next try in 300 s",
+    }  # fmt: skip
+    broker = {"state": "closed", "detail": "127.0.0.1:1: Connection refused"}
+    whole = {"node": "n", "version": "0.1.0", "started_at": "2026-03-01T12:00:00.000Z", "broker": broker}
+    show({**whole, "providers": {"p": provider}})
+    head, _, row = (line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert head.endswith("; broker closed: 127.0.0.1:1: Connection refused")
+    assert "connection closed (paused)" in row
+    assert "62.5 / 1000    3/10        1/2/300  ESME_RINVPASWD [0x0E]; next try in 300 s" in row
+
+
+def test_a_bad_configuration_ends_with_78(tmp_path: Path) -> None:
+    config = tmp_path / "smsd.yaml"
+    config.write_text("providers: 7\n")
+    assert run(config).exit_code == 78

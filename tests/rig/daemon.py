@@ -1,0 +1,126 @@
+"""smsd as its users run it: a YAML file, a process, signals, an HTTP port, lines on stderr."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from rig.patience import eventually
+from rig.ports import free_port
+from rig.web import ask
+
+READY_SECONDS = 20.0
+LINES_SHOWN = 60
+
+
+def provider(port: int, **settings: Any) -> dict[str, Any]:
+    """A provider at 127.0.0.1 that reconnects quickly and, unless told otherwise, asks for no receipts."""
+    quick = {"min": "50ms", "max": "200ms", "already_bound": "300ms", "auth_failed": "5s"}
+    return {"host": "127.0.0.1", "port": port, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
+
+
+class Daemon:
+    """A running `smsd run`; `close` ends it. `settings` are those of the YAML."""
+
+    def __init__(self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True) -> None:
+        self.port = free_port()
+        self._directory = directory
+        self._file = directory / f"smsd-{self.port}.yaml"
+        self._stderr = directory / f"smsd-{self.port}.log"
+        defaults = {
+            "http": {"listen": f"127.0.0.1:{self.port}"},
+            "journal": {"path": str(directory / "journal.db")},
+            "log": {"level": "info", "format": "json"},
+            "node": "here",
+        }
+        self.configure({**defaults, **settings})
+        with self._stderr.open("ab") as stderr:
+            command = [sys.executable, "-m", "smsd", "run", "--config", str(self._file)]
+            self._process = subprocess.Popen(command, stderr=stderr)
+        if ready:
+            self.ready()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Writes the YAML file; a running daemon reads it on `hup`."""
+        self._file.write_text(yaml.safe_dump(dict(settings), allow_unicode=True))
+
+    # --- its life
+
+    def ready(self) -> None:
+        """Waits for /readyz."""
+        eventually(lambda: self._alive() and self.web("/readyz")[0] == 200, READY_SECONDS)
+
+    def bound(self, *providers: str, timeout: float = 10.0) -> None:
+        """Waits until the providers (by default all that are active) say `open`."""
+
+        def all_open() -> bool:
+            states = self.status()["providers"]
+            return all(states[name]["state"] == "open" for name in providers or states if states[name]["active"])
+
+        eventually(all_open, timeout)
+
+    def hup(self) -> None:
+        self._process.send_signal(signal.SIGHUP)
+
+    def kill9(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def term(self, timeout: float = 40.0) -> int:
+        """SIGTERM; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout)
+
+    def ask_to_stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def _alive(self) -> bool:
+        assert self._process.poll() is None, f"smsd ended with {self._process.returncode}: {self.tail()}"
+        return True
+
+    def close(self) -> None:
+        """Ends it at once, should it still run, and prints its last words: pytest shows them when a test fails."""
+        if self._process.poll() is None:
+            self.kill9()
+        print(self.tail(), file=sys.stderr)
+
+    # --- what it says
+
+    def web(self, path: str) -> tuple[int, str]:
+        """Status and body; status 0 while nobody listens."""
+        try:
+            return ask(self.port, "GET", path)
+        except OSError:
+            return 0, ""
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.web("/status")[1])
+        return found
+
+    def metrics(self) -> dict[str, float]:
+        """Samples by their name with labels, as Prometheus reads them."""
+        lines = [line for line in self.web("/metrics")[1].splitlines() if line and not line.startswith("#")]
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What it logged; a line that is no JSON object is an error."""
+        return [json.loads(line) for line in self._stderr.read_text().splitlines() if line.startswith("{")]
+
+    def tail(self) -> str:
+        return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-LINES_SHOWN:])

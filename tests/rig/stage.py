@@ -1,0 +1,51 @@
+"""All that one test of the daemon needs, and all of it gone afterwards."""
+
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rig import rabbit
+from rig.crm import Crm
+from rig.daemon import Daemon, provider
+from rig.smsc import Simulator
+
+
+class Stage:
+    """Names of its own on a broker, and the processes of one test. Queues are classic for speed unless told."""
+
+    def __init__(self, url: str, prefix: str, directory: Path, queue_type: str = "classic") -> None:
+        self.url = url
+        self.prefix = prefix
+        self.directory = directory
+        self._queue_type = queue_type
+        self._open = ExitStack()
+        self._providers: set[str] = set()
+
+    def close(self) -> None:
+        """Ends the processes, then deletes what they declared."""
+        self._open.close()
+        if self._providers:
+            rabbit.delete_everything(self.url, self.prefix, self._providers)
+
+    def simulator(self, *options: str, listen: str = "127.0.0.1:0", **rules: Any) -> Simulator:
+        """A running simulator."""
+        return self._open.enter_context(Simulator(*options, listen=listen, **rules))
+
+    def daemon(self, providers: dict[str, dict[str, Any]], *, ready: bool = True, **settings: Any) -> Daemon:
+        """A running daemon."""
+        self._providers.update(providers)
+        broker = {"url": self.url, "prefix": self.prefix, "queue_type": self._queue_type, "heartbeat": "2s"}
+        whole = {"broker": broker, "providers": providers, **settings}
+        return self._open.enter_context(Daemon(whole, self.directory, ready=ready))
+
+    def bound(self, simulator: Simulator, **settings: Any) -> Daemon:
+        """A running daemon whose only provider `p` is this simulator, bound."""
+        daemon = self.daemon({"p": provider(simulator.port, **settings)})
+        daemon.bound()
+        return daemon
+
+    @cached_property
+    def crm(self) -> Crm:
+        """The CRM; ask for it once a daemon is ready, which declares what it reads."""
+        return self._open.enter_context(Crm(self.url, self.prefix))
