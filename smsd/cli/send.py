@@ -72,7 +72,7 @@ def send(
     try:
         good = asyncio.run(_send(settings, request, timeout if wait else None, as_json))
     except LinkDown as down:
-        raise _Unavailable(f"no broker: {down.reason}") from None
+        raise _Unavailable(f"broker: {down.reason}") from None
     sys.exit(0 if good else 1)
 
 
@@ -87,6 +87,8 @@ def _check_provider(name: str, settings: Settings) -> None:
 async def _send(settings: Settings, request: Publication, timeout: float | None, as_json: bool) -> bool:
     """Whether it went well, as far as was asked for. Raises LinkDown."""
     async with connected(settings.broker) as client:
+        if await client.lacks(request.exchange):
+            raise LinkDown("broker", f"it has no exchange {request.exchange}: smsd has not run with it yet")
         reply_to = None if timeout is None else await client.reply_queue()
         answer = await client.publish(request, reply_to)
         if answer is not Confirm.DONE:

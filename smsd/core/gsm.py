@@ -28,9 +28,16 @@ _ENCODING: dict[int, int | bytes] = {
     **{ord(character): septet for septet, character in _BASIC.items()},
     **{ord(character): bytes((ESCAPE, septet)) for septet, character in _EXTENSION.items()},
 }
+_FOREIGN = re.compile("[^" + re.escape("".join(sorted(ALPHABET))) + "]")
 _DECODING: dict[int, str] = _BASIC | {ESCAPE: chr(ESCAPE)}
 _ESCAPED: dict[str, str] = {_BASIC[septet]: character for septet, character in _EXTENSION.items()}
 _ESCAPE_PAIR = re.compile(chr(ESCAPE) + "(.?)", re.DOTALL)
+
+
+def foreign(text: str) -> int | None:
+    """Where the first character outside the alphabet is, from 0; cheaper than an exception for each Cyrillic text."""
+    found = _FOREIGN.search(text)
+    return None if found is None else found.start()
 
 
 def encode(text: str) -> bytes:

@@ -138,18 +138,24 @@ def character_name(character: str) -> str:
 
 def _choose(text: str, encodings: Sequence[Encoding], forced: str | None) -> tuple[Encoding, bytes]:
     automatic = forced is None or forced == "auto"
-    failure: UnicodeEncodeError | None = None
+    failed_at: int | None = None
     last = ""
     for encoding in encodings:
-        if automatic or encoding.name == forced:
-            try:
-                return encoding, encode(text, encoding.name)
-            except UnicodeEncodeError as error:
-                failure, last = error, encoding.name
-    if failure is None:
+        name = encoding.name
+        if not (automatic or name == forced):
+            continue
+        last = name
+        if name == GSM7 and (at := gsm.foreign(text)) is not None:
+            failed_at = at
+            continue
+        try:
+            return encoding, encode(text, name)
+        except UnicodeEncodeError as error:
+            failed_at = error.start
+    if failed_at is None:
         names = ", ".join(encoding.name for encoding in encodings)
         raise ContractError("encoding", f"must be auto or one of the provider's encodings ({names})")
-    raise _not_encodable(text, failure.start, last)
+    raise _not_encodable(text, failed_at, last)
 
 
 def _data_coding(encoding: Encoding, flash: bool) -> int:

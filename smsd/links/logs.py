@@ -4,6 +4,8 @@ JSON lines, or columns on a terminal; under journald its own prefixes (`<6>`) in
 library's `logging` (pika, asyncio, aiohttp) take the same way.
 """
 
+import asyncio
+import atexit
 import logging
 import os
 import re
@@ -57,7 +59,7 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
     columns = format == "console" or (format == "auto" and terminal)
     render = _columns(colors=terminal, timed=not journald) if columns else _json_lines(timed=not journald)
     structlog.configure(
-        processors=[structlog.processors.format_exc_info, discreet, _prefixed(render) if journald else render],
+        processors=[_prefixed(render) if journald else render],
         wrapper_class=_DaemonLogger,
         logger_factory=_Lines(stream),
         cache_logger_on_first_use=True,
@@ -78,23 +80,24 @@ def set_level(level: str) -> None:
     logging.getLogger().setLevel(number)
 
 
-def discreet(_logger: Any, _method: str, event: Event) -> dict[str, Any]:
-    """The event without passwords and message texts, and with its numbers masked: a structlog processor."""
-    shown = {}
+def discreet(event: Event, into: dict[str, Any]) -> dict[str, Any]:
+    """Lays `event` into a line: without passwords and message texts, numbers masked, tracebacks as text."""
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(None, "", event)
     for key, value in event.items():
         if key in _NEVER:
             continue
         kind = type(value)
         # Most values are fine as they are, and this runs for every line.
         fine = kind in _PLAIN or (kind is str and "@" not in value)
-        shown[key] = value if fine and key not in _NUMBERS else _shown(key, value)
-    return shown
+        into[key] = value if fine and key not in _NUMBERS else _shown(key, value)
+    return into
 
 
 def _shown(key: str, value: Any) -> Any:
     if not isinstance(value, str):
         if isinstance(value, Mapping):
-            return discreet(None, "", {str(name): inner for name, inner in value.items()})
+            return discreet({str(name): inner for name, inner in value.items()}, {})
         if isinstance(value, list | tuple | set | frozenset):
             return [_shown(key, inner) for inner in value]
         if value is None or (type(value) in _PLAIN and key not in _NUMBERS):
@@ -107,8 +110,10 @@ def _shown(key: str, value: Any) -> Any:
 
 def _json_lines(*, timed: bool) -> Render:
     def render(_logger: Any, method: str, event: Event) -> bytes:
-        head = {"timestamp": timestamp(time.time())} if timed else {}
-        line = {**head, "level": method, "event": event.pop("event", ""), **event}
+        line: dict[str, Any] = {"timestamp": timestamp(time.time())} if timed else {}
+        line["level"] = method
+        line["event"] = ""  # in its place
+        discreet(event, line)
         try:
             return to_json(line, inf_nan_mode="strings")
         except ValueError:  # a lone surrogate, say: better escaped than not logged
@@ -122,6 +127,7 @@ def _columns(*, colors: bool, timed: bool) -> Render:
     console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
 
     def render(logger: Any, method: str, event: Event) -> bytes:
+        event = discreet(event, {})
         event["level"] = method
         if timed:
             event["timestamp"] = timestamp(time.time())
@@ -138,23 +144,45 @@ def _prefixed(render: Render) -> Render:
 
 
 class _Lines:
-    """Writes lines, each at once. It is the logger behind all bound ones, and its own factory."""
+    """Writes lines: warnings and worse at once, others with the rest of this turn of the loop, in one write.
+
+    It is the logger behind all bound ones, and its own factory.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._text = stream  # closes the stream below it when it goes
         self._stream = stream.buffer
+        self._waiting: list[bytes] = []
+        atexit.register(self._flush)
 
     def __call__(self, *_names: Any) -> "_Lines":
         return self
 
     def write(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._flush()
+
+    def write_soon(self, line: bytes) -> None:
+        if not self._waiting:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:  # no loop runs
+                self.write(line)
+                return
+        self._waiting.append(line)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         try:
-            self._stream.write(line + b"\n")
+            self._stream.write(b"\n".join(waiting) + b"\n")
             self._stream.flush()
-        except OSError:  # a full disk or a reader gone must not stop the messages
+        except (OSError, ValueError):  # a full disk or a reader gone must not stop the messages
             return
 
-    debug = info = warning = error = critical = write
+    debug = info = write_soon
+    warning = error = critical = write
 
 
 class _Records(logging.Handler):

@@ -51,33 +51,44 @@ _EVENTS = (
 
 
 class _Counts:
-    """A counter for each provider and each word of a closed list."""
+    """A counter for each provider and each word of a closed list.
+
+    Counts are gathered in plain numbers and handed over when somebody looks: it is done several times per message.
+    """
 
     def __init__(self, registry: CollectorRegistry, name: str, help: str, label: str = "", words: Iterable[str] = ()):
         self._label = label
         self._words = (*words, OTHER) if label else ("",)
         self._counter = Counter(name, help, ["provider", label] if label else ["provider"], registry=registry)
-        self._increments: dict[tuple[str, str], Callable[[], None]] = {}
+        self._gathered: dict[tuple[str, str], int] = {}
 
     def add(self, provider: str) -> None:
         for word in self._words:
-            self._increments[provider, word] = self._counter.labels(*self._values(provider, word)).inc
+            self._gathered[provider, word] = 0
+            self._counter.labels(*self._values(provider, word))
 
     def remove(self, provider: str) -> None:
         for word in self._words:
-            del self._increments[provider, word]
+            del self._gathered[provider, word]
             self._counter.remove(*self._values(provider, word))
 
     def _values(self, provider: str, word: str) -> tuple[str, ...]:
         return (provider, word) if self._label else (provider,)
 
     def count(self, provider: str, word: str = "") -> None:
-        increment = self._increments.get((provider, word))
-        if increment is None:
+        gathered = self._gathered
+        try:
+            gathered[provider, word] += 1
+        except KeyError:
             known_word = word if word in self._words else OTHER
-            known = (provider, known_word) if (provider, known_word) in self._increments else (UNKNOWN, known_word)
-            increment = self._increments[known]
-        increment()
+            known = (provider, known_word) if (provider, known_word) in gathered else (UNKNOWN, known_word)
+            gathered[known] += 1
+
+    def hand_over(self) -> None:
+        for (provider, word), number in self._gathered.items():
+            if number:
+                self._counter.labels(*self._values(provider, word)).inc(number)
+                self._gathered[provider, word] = 0
 
 
 class _Seconds:
@@ -359,4 +370,7 @@ class PrometheusMeter:
 
     def render(self) -> bytes:
         """Everything, as `CONTENT_TYPE` says it."""
+        for family in self._families:
+            if isinstance(family, _Counts):
+                family.hand_over()
         return generate_latest(self._registry)

@@ -18,7 +18,7 @@ def test_sigterm_awaits_the_window_and_leaves_the_rest_in_the_queue(stage: Stage
     assert {result["status"] for id in sent for result in crm.results[id]} == {"sent"}
     assert len(sent) == simulator.count()
     assert len(sent) + crm.waiting() == 1000
-    assert simulator.connection_events()[-2:] == ["unbound", "closed"]
+    assert [event["event"] for event in simulator.history()[-2:]] == ["unbound", "closed"]
     assert crm.named("stopping")
     assert crm.named("unbound")
 

@@ -50,6 +50,10 @@ class Simulator:
     def receipt(self, message_id: str, **order: Any) -> None:
         self._ask("POST", "/receipt", {"message_id": message_id, **order})
 
+    def raw(self, octets: str) -> None:
+        """Octets, in hex, to every bound connection."""
+        self._ask("POST", "/raw", {"hex": octets})
+
     def cut(self) -> None:
         """Aborts every connection without a word."""
         self._ask("POST", "/disconnect")
@@ -97,14 +101,10 @@ class Simulator:
         found: list[dict[str, Any]] = self._ask("GET", "/binds")["bound"]
         return found
 
-    def connection_events(self) -> list[str]:
-        """What happened to connections: connected, bound, bind_refused, unbound, malformed, closed."""
-        return [event["event"] for event in self._ask("GET", f"/binds?limit={10 * PAGE}")["events"]]
-
-    def bind_times(self) -> list[float]:
-        """When binds were asked for, in seconds since 1970."""
+    def history(self, *names: str) -> list[dict[str, Any]]:
+        """What happened to connections, oldest first: connected, bound, bind_refused, unbound, malformed, closed."""
         events = self._ask("GET", f"/binds?limit={10 * PAGE}")["events"]
-        return [event["at"] for event in events if event["event"] in ("bound", "bind_refused")]
+        return [event for event in events if event["event"] in names or not names]
 
     def _pages(self, path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

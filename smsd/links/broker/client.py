@@ -8,11 +8,13 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 from smsd import __version__
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
+from smsd.core.topology import Exchange, Topology
 from smsd.links.broker import amqp
 from smsd.links.broker.amqp import ANSWER_TIMEOUT, AmqpSession
 from smsd.settings.model import Broker
@@ -63,6 +65,10 @@ class Client:
     async def close(self) -> None:
         await self._session.close()
 
+    async def lacks(self, exchange: str) -> bool:
+        """Whether there is no such exchange: to publish to it would end the connection. Raises LinkDown."""
+        return bool(await self._session.missing(Topology((Exchange(exchange, "topic"),), (), ())))
+
     def _came_back(self, _: str, __: str) -> None:
         self._returned = True
 
@@ -74,17 +80,20 @@ class Client:
 
     async def publish(self, publication: Publication, reply_to: str | None = None) -> Confirm:
         """Publishes one message, mandatory; returns the broker's answer to it. Raises LinkDown."""
-        properties = amqp.properties(
+        properties = SimpleNamespace(
+            content_type="application/json",
+            content_encoding="utf-8",
             message_id=publication.message_id,
-            kind=publication.type,
             correlation_id=publication.correlation_id,
+            type=publication.type,
             headers=publication.headers,
             app_id=f"smsd/{__version__}",
             timestamp=int(time.time()),
+            reply_to=reply_to,
         )
-        properties.reply_to = reply_to
         self._returned = False
-        self._session.publish(publication.exchange, publication.key, publication.body, properties, mandatory=True)
+        own = amqp.with_headers(properties, {})  # pika's own class of them
+        self._session.republish(publication.exchange, publication.key, publication.body, own)
         try:
             answer: Confirm = await self._confirms.take(ANSWER_TIMEOUT)
         except TimeoutError:

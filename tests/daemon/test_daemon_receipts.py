@@ -1,0 +1,155 @@
+"""What the SMSC sends: receipts find their message, everything is answered OK only once the broker has it."""
+
+from typing import Any
+
+import pytest
+from rig import rabbit
+from rig.stage import Stage
+
+OK = 0
+
+
+def test_a_long_message_is_delivered_after_the_receipts_of_all_its_segments(stage: Stage) -> None:
+    simulator = stage.simulator(receipts={"stat": None})
+    stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    id = crm.send("x" * 400)
+    sent = crm.result(id, "sent")
+    assert (sent["segments"], sent["segments_sent"]) == (3, 3)
+    for part in reversed(sent["parts"]):
+        crm.read(0.2)
+        assert len(crm.results[id]) == 1
+        simulator.receipt(part["smsc_id"])
+    delivered = crm.final(id)
+    assert delivered["status"] == "delivered"
+    assert [part["receipt"]["stat"] for part in delivered["parts"]] == ["DELIVRD"] * 3
+
+
+def test_the_first_bad_segment_ends_the_message(stage: Stage) -> None:
+    simulator = stage.simulator(receipts={"stat": None})
+    stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    id = crm.send("x" * 400)
+    parts = crm.result(id, "sent")["parts"]
+    simulator.receipt(parts[1]["smsc_id"], stat="UNDELIV", err="011")
+    assert crm.final(id)["status"] == "undelivered"
+    simulator.receipt(parts[0]["smsc_id"])
+    simulator.receipt(parts[2]["smsc_id"])
+    crm.until(lambda: len(simulator.deliveries()) == 3)
+    crm.read(0.2)
+    assert len(crm.results[id]) == 2
+    assert {delivery["status"] for delivery in simulator.deliveries()} == {OK}
+
+
+def test_a_receipt_before_its_submit_sm_resp_is_matched(stage: Stage) -> None:
+    simulator = stage.simulator(latency=0.2, receipts={"before_response": True})
+    stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    results = crm.finals([crm.send("one"), crm.send("x" * 200)])
+    assert [result["status"] for result in results] == ["delivered", "delivered"]
+    assert [[r["status"] for r in crm.results[result["id"]]] for result in results] == [["sent", "delivered"]] * 2
+    assert crm.receipts == []
+
+
+def test_ids_of_another_base_are_matched(stage: Stage) -> None:
+    simulator = stage.simulator(message_ids={"submit": "hex", "receipt": "decimal", "width": 10})
+    stage.bound(simulator, receipts=True, message_id={"submit": "hex", "receipt": "decimal"})
+    assert stage.crm.final(stage.crm.send())["status"] == "delivered"
+
+
+def test_a_receipt_that_comes_twice_gives_one_result(stage: Stage) -> None:
+    simulator = stage.simulator(receipts={"copies": 3})
+    stage.bound(simulator, receipts=True)
+    id = stage.crm.send()
+    stage.crm.final(id)
+    stage.crm.until(lambda: len(simulator.deliveries()) == 3)
+    stage.crm.read(0.3)
+    assert [result["status"] for result in stage.crm.results[id]] == ["sent", "delivered"]
+
+
+@pytest.mark.parametrize("form", [{"tlvs": True, "template": ""}, {"tlvs": True}, {"enroute": True}])
+def test_receipts_of_every_form_are_understood(stage: Stage, form: dict[str, Any]) -> None:
+    simulator = stage.simulator(receipts=form)
+    stage.bound(simulator, receipts=True)
+    assert stage.crm.final(stage.crm.send())["status"] == "delivered"
+
+
+def test_a_receipt_of_no_known_message_is_published_as_such(stage: Stage) -> None:
+    simulator = stage.simulator()
+    stage.bound(simulator)
+    simulator.receipt("424242", stat="UNDELIV", err="011", to="79000000000")
+    (receipt,) = stage.crm.until(lambda: stage.crm.receipts)
+    assert (receipt["provider"], receipt["smsc_id"], receipt["receipt"]["stat"]) == ("p", "424242", "UNDELIV")
+    assert {"receipt_id", "from", "to", "received_at"} < set(receipt)
+    message = stage.crm.messages[0]
+    assert (message.key, message.properties.type) == ("p.unmatched", "sms.receipt.v1")
+    assert message.properties.message_id == receipt["receipt_id"]
+    assert [delivery["status"] for delivery in simulator.deliveries()] == [OK]
+
+
+def test_a_message_from_a_handset_is_published(stage: Stage) -> None:
+    simulator = stage.simulator()
+    stage.bound(simulator)
+    simulator.inbound("Привет 👋")
+    (inbound,) = stage.crm.until(lambda: stage.crm.inbound)
+    assert inbound["inbound_id"]
+    known = {name: inbound[name] for name in ("provider", "from", "to", "text", "encoding", "parts")}
+    assert known == {
+        "provider": "p", "from": "79000000001", "to": "ACME", "text": "Привет 👋", "encoding": "ucs2", "parts": 1,
+    }  # fmt: skip
+    assert stage.crm.until(lambda: [delivery["status"] for delivery in simulator.deliveries()]) == [OK]
+
+
+def test_a_long_message_from_a_handset_arrives_whole_in_any_order(stage: Stage) -> None:
+    simulator = stage.simulator()
+    stage.bound(simulator)
+    simulator.inbound("", parts=["one ", "two ", "three"], order=[3, 1, 2])
+    (inbound,) = stage.crm.until(lambda: stage.crm.inbound)
+    assert (inbound["text"], inbound["parts"], inbound.get("incomplete")) == ("one two three", 3, None)
+    statuses = stage.crm.until(lambda: len(simulator.deliveries()) == 3 and simulator.deliveries())
+    assert {delivery["status"] for delivery in statuses} == {OK}
+
+
+def test_an_incomplete_message_from_a_handset_is_published_after_parts_wait(stage: Stage) -> None:
+    simulator = stage.simulator()
+    stage.bound(simulator, parts_wait="700ms")
+    simulator.inbound("", parts=["one ", "two ", "three"], order=[1, 3])
+    (inbound,) = stage.crm.until(lambda: stage.crm.inbound)
+    assert inbound["incomplete"] is True
+    assert "one " in inbound["text"]
+    assert "three" in inbound["text"]
+
+
+def test_while_the_broker_is_away_the_provider_keeps_its_messages(own_node: Any, prefix: str, tmp_path: Any) -> None:
+    stage = Stage(own_node.url, prefix, tmp_path)
+    try:
+        simulator = stage.simulator(receipts={"resend_after": 0.5})
+        daemon = stage.bound(simulator, deliver_fail_status="0x14")
+        crm = stage.crm
+        own_node.stop()
+        crm.until(lambda: daemon.web("/readyz")[0] == 503)
+        simulator.inbound("hello")
+        refused = crm.until(simulator.deliveries)[0]
+        assert (refused["kind"], refused["status"]) == ("inbound", 0x14)
+        own_node.start()
+        crm.until(lambda: crm.inbound, 30)
+        assert crm.inbound[0]["text"] == "hello"
+        assert crm.until(lambda: simulator.deliveries()[-1]["status"] == OK)
+    finally:
+        stage.close()
+
+
+def test_a_deliver_sm_is_not_answered_ok_before_the_broker_has_its_event(stage: Stage) -> None:
+    simulator = stage.simulator(receipts={"resend_after": 0.5})
+    daemon = stage.bound(simulator)
+    crm = stage.crm
+    with rabbit.connect(stage.url) as connection:
+        channel = connection.channel()
+        channel.queue_unbind(f"{stage.prefix}.inbound", f"{stage.prefix}.inbound", "#")
+        simulator.inbound("hello")
+        crm.until(lambda: daemon.status()["outbox"])
+        crm.read(0.5)
+        assert [d for d in simulator.deliveries() if d["status"] == OK] == []
+        channel.queue_bind(f"{stage.prefix}.inbound", f"{stage.prefix}.inbound", "#")
+    crm.until(lambda: crm.inbound)
+    crm.until(lambda: [d["status"] for d in simulator.deliveries()] == [OK])
