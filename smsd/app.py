@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import random
 import signal
 import socket
@@ -181,7 +182,11 @@ class Daemon:
             self._loop.add_signal_handler(signal_, self._asked_to_stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
         if self._settings.http.listen:
-            port = await self._web.start(self._settings.http.listen)
+            try:
+                port = await self._web.start(self._settings.http.listen)
+            except OSError as error:
+                log.error("http", detail=f"can't listen on {self._settings.http.listen}: {error.strerror or error}")
+                return os.EX_TEMPFAIL
             log.info("listening", detail=f"/metrics /livez /readyz /status on port {port}")
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")

@@ -59,7 +59,8 @@ def epoch(value: Any) -> float:
 
 def timestamp(moment: float) -> str:
     """Seconds since 1970 as RFC 3339 UTC with milliseconds."""
-    return f"{_whole_second(int(moment))}{int(moment * 1000) % 1000:03d}Z"
+    second, thousandth = divmod(int(moment * 1000), 1000)
+    return f"{_whole_second(second)}{thousandth:03d}Z"
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 Whether a message has ended, and as what, is decided here and nowhere else. Statuses only move forward.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ WAITING, IN_FLIGHT, SENT, REJECTED, UNCERTAIN = "waiting", "in_flight", "sent", 
 _NOT_ACCEPTED = frozenset({WAITING, IN_FLIGHT, REJECTED, UNCERTAIN})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """One segment; with message_payload the whole text."""
 
@@ -75,7 +74,7 @@ class Message:
 
     deliveries: list[Any] = field(default_factory=list)
     """What to ack once the first result is confirmed: the delivery, and copies of it that came meanwhile."""
-    todo: deque[Part] = field(default_factory=deque)
+    todo: list[Part] = field(default_factory=list)
     """Parts to hand over, in order."""
     in_flight: int = 0
     queued: bool = False

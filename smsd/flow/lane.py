@@ -127,7 +127,7 @@ class Lane:
             if message.request.expires_at is not None and wall >= message.request.expires_at:
                 self._end(message, _expired(message))
                 continue
-            part = message.todo.popleft()
+            part = message.todo.pop(0)
             part.status = IN_FLIGHT
             message.in_flight += 1
             self._intended += 1
@@ -166,7 +166,7 @@ class Lane:
         self._intended -= 1
         part.status = WAITING
         message.in_flight -= 1
-        message.todo.appendleft(part)
+        message.todo.insert(0, part)
         self.turns.add(message, first=True)
 
     def unbound(self) -> None:

@@ -48,7 +48,7 @@ class Outbox:
         self._on_problem = on_problem
         self._waiting: deque[Entry] = deque()
         self._unconfirmed: dict[int, Entry] = {}
-        self._chains: dict[str, deque[Entry]] = {}
+        self._chains: dict[str, deque[Entry] | None] = {}
         """Orders with an entry on its way, and what waits behind it."""
         self._later: list[tuple[float, int, Entry]] = []
         self._numbers = count()
@@ -75,10 +75,11 @@ class Outbox:
             self._full = True
             self._on_full(True)
         if order := publication.order:
-            if (chain := self._chains.get(order)) is not None:
+            if order in self._chains:
+                chain = self._chains[order] = self._chains[order] or deque()
                 chain.append(entry)
                 return
-            self._chains[order] = deque()
+            self._chains[order] = None
         self._waiting.append(entry)
         if not self._pumping:
             self._pumping = True

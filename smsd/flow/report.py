@@ -51,20 +51,19 @@ class Reporter:
             safe()
 
     def _log(self, message: Message, ending: Ending, now: float) -> None:
-        smsc_id = message.parts[0].smsc_id
+        why = {"reason": ending.reason, "smpp_status": ending.smpp_status} if ending.reason else {}
         log.info(
             "message",
             id=message.id,
             provider=message.provider,
             status=ending.status,
-            reason=ending.reason,
             to=mask(message.recipient),
             segments=message.segments,
             encoding=message.encoding,
-            smsc_id=smsc_id,
-            smpp_status=ending.smpp_status,
+            smsc_id=message.parts[0].smsc_id,
             attempts=message.attempts,
             seconds=round(now - message.received_at, 3),
+            **why,
         )
 
     def reject(

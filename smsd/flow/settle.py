@@ -95,7 +95,7 @@ class Settler:
     def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict) -> bool:
         part.status = WAITING
         message.last_status = status
-        message.todo.appendleft(part)
+        message.todo.insert(0, part)
         if message.ending is not None:  # another segment has decided it already
             message.todo.clear()
             self._lane.conclude(message)
@@ -153,8 +153,8 @@ class Settler:
         if message.resend and message.ending is None:
             part.status = WAITING
             message.possible_duplicate = True
-            message.todo.appendleft(part)
-            message.todo = type(message.todo)(sorted(message.todo, key=lambda waiting: waiting.n))
+            message.todo.insert(0, part)
+            message.todo.sort(key=lambda waiting: waiting.n)
             now = self._clock()
             if message.first_refused_at is None:
                 message.first_refused_at = now

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ def processes_with(directory: Path) -> list[str]:
 
 
 @pytest.fixture
-def altered(tmp_path: Path) -> Iterator[Path]:
+def altered(tmp_path: Path) -> Path:
     """A copy of deploy/ whose acme may send as ACME alone, so that one message can't end as the demo says."""
     copy = tmp_path / "deploy"
     for part in ("demo", "rabbitmq"):
@@ -64,7 +63,7 @@ def altered(tmp_path: Path) -> Iterator[Path]:
     after = before.replace("senders: [ACME, Shop]", "senders: [ACME]")
     assert after != before
     config.write_text(after, "utf-8")
-    yield copy
+    return copy
 
 
 def test_the_demo_shows_every_kind_of_message_and_leaves_nothing(tmp_path: Path) -> None:
