@@ -36,7 +36,7 @@ def test_each_version_of_smpp_binds_as_itself(stage: Stage, version: str) -> Non
     simulator = stage.simulator()
     stage.bound(simulator, version=version, receipts=True)
     roundtrip(stage)
-    assert simulator.history("bound")[0]["interface_version"] == int(version.replace(".", ""), 16)
+    assert simulator.history("bound")[0]["version"] == int(version.replace(".", ""), 16)
 
 
 def test_split_is_a_transmitter_and_a_receiver(stage: Stage) -> None:

@@ -91,7 +91,7 @@ def test_a_refused_login_is_told_and_the_connection_stays_closed(stage: Stage) -
     simulator = stage.simulator(credentials={"acme": "secret"})
     daemon = stage.daemon({"p": provider(simulator.port, password="wrong")})
     refused = stage.crm.event("auth_failed")
-    assert (refused["state"], refused["smpp_status"]["name"]) == ("closed", "ESME_RBINDFAIL")
+    assert (refused["state"], refused["smpp_status"]["name"]) == ("closed", "ESME_RINVPASWD")
     assert "wrong" not in str(refused)
     assert daemon.status()["providers"]["p"]["state"] == "closed"
     id = stage.crm.send()
