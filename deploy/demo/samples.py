@@ -92,7 +92,7 @@ SAMPLES = (
         "Expired", "+7 900 000 00 21", "Hello", "expired", reason="expired", submits=0, more={"expires_at": YESTERDAY}
     ),
     Sample("Unknown provider", "+7 900 000 00 22", "Hello", "rejected", "nobody", reason="unknown-provider", submits=0),
-    Sample("Refused", "+7 900 000 00 07", "Hello", "rejected", reason="bad-number", encoding="gsm7"),
+    Sample("Refused", "+7 900 000 00 07", "Hello", "rejected", reason="refused-by-provider", encoding="gsm7"),
     Sample(
         "Undelivered",
         "+7 900 000 00 02",

@@ -23,7 +23,10 @@ def headers(message: Message, age: float) -> dict[str, str]:
         "sent_at": message.sent_at,
         "possible_duplicate": message.possible_duplicate,
         "reference": message.reference,
-        "parts": [[part.status, part.smsc_id, part.smpp_status, part.attempts] for part in message.parts],
+        "parts": [
+            [SENT if part.accepted else part.status, part.smsc_id, part.smpp_status, part.attempts]
+            for part in message.parts
+        ],
     }
     return {DUE: repr(message.due), HISTORY: json.dumps(history, separators=(",", ":"))}
 

@@ -32,6 +32,11 @@ class Part:
     receipt: dict[str, Any] | None = None
     attempts: int = 0
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the provider has it; a receipt may have come since, even before the answer to the next segment."""
+        return self.status not in _NOT_ACCEPTED
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -138,7 +143,7 @@ class Message:
                 return self.ending
             return Ending(UNCERTAIN, "no-response", "a segment was handed to the provider and never answered")
         if self.ending is None:
-            return ALL_SENT if all(part.status == SENT for part in parts) else None
+            return ALL_SENT if all(part.accepted for part in parts) else None
         accepted = self.segments_sent
         if accepted and self.ending.status in (REJECTED, "failed", "expired", "cancelled"):
             detail = f"only {accepted} of {self.segments} segments were accepted: {self.ending.detail}"

@@ -23,8 +23,8 @@ class Turns:
 
     def waiting(self) -> dict[str, int]:
         """How many wait, by priority."""
-        counts = {name: len(queue) for name, queue in zip(PRIORITIES, self._queues, strict=True)}
-        for _, _, message in self._later:
+        counts = dict.fromkeys(PRIORITIES, 0)
+        for message in self.all():
             counts[PRIORITIES[message.priority]] += 1
         return counts
 
@@ -77,17 +77,22 @@ class Turns:
         return min(heads, default=None)
 
     def all(self) -> list[Message]:
-        """Everything that waits, in order of turns."""
-        return [m for queue in self._queues for m in queue] + [m for _, _, m in sorted(self._later)]
+        """Everything that waits, in order of turns.
+
+        A message leaves its queue only when the next turn is looked for: it may have nothing left to hand over, or
+        wait for its time as well.
+        """
+        later = [message for _, _, message in sorted(self._later)]
+        return list(dict.fromkeys(message for queue in (*self._queues, later) for message in queue if message.todo))
 
     def clear(self) -> list[Message]:
         """Takes everything out."""
         messages = self.all()
         for queue in self._queues:
+            for message in queue:
+                message.queued = False
             queue.clear()
         self._later.clear()
-        for message in messages:
-            message.queued = False
         return messages
 
 

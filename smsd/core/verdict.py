@@ -35,15 +35,6 @@ _CLASSES: dict[int, Verdict] = {
     0x40B: Verdict.NO_CREDIT,
 }
 
-_REASONS: dict[int, str] = {
-    0x01: "too-long",
-    0x0A: "sender-not-allowed",
-    0x0B: "bad-number",
-    0x14: "throttled",
-    0x58: "throttled",
-    0x40B: "no-credit",
-}
-
 
 def verdict(status: int, overrides: Mapping[int, str] | None = None) -> Verdict:
     """The class of a submit_sm_resp's command_status."""
@@ -53,10 +44,11 @@ def verdict(status: int, overrides: Mapping[int, str] | None = None) -> Verdict:
 
 
 def reason(status: int, overrides: Mapping[int, str] | None = None) -> str:
-    """The contract's slug for a message that ends with this status."""
-    if verdict(status, overrides) is Verdict.NO_CREDIT:
-        return "no-credit"
-    return _REASONS.get(status, "refused-by-provider")
+    """The contract's slug for a message that ends with this status: whose no it was; the status itself says why."""
+    return _REASONS.get(verdict(status, overrides), "refused-by-provider")
+
+
+_REASONS = {Verdict.THROTTLE: "throttled", Verdict.NO_CREDIT: "no-credit"}
 
 
 class BindVerdict(StrEnum):

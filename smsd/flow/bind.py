@@ -63,6 +63,8 @@ class Bind:
         self._was_refused = False
         self._asked = False
         """Whether the end of this session was our own wish."""
+        self._taken: list[Event] = []
+        """What the last octets meant, while the owner is being told."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._backoff = Backoff(provider.reconnect.min, provider.reconnect.max, draw)
@@ -199,10 +201,13 @@ class Bind:
         await asyncio.wait([over], timeout=10)
 
     def recipients(self) -> Iterator[Message]:
-        """The messages that wait for an answer."""
+        """The messages that wait for an answer, or whose answer came in the octets that are being taken right now."""
         if self._session is not None:
             for message, _ in self._session.waiting():
                 yield message
+        for event in self._taken:
+            if isinstance(event, Answered):
+                yield event.context[0]
 
     @property
     def unanswered(self) -> int:
@@ -241,6 +246,7 @@ class Bind:
     def _take(self, events: list[Event]) -> None:
         owner = self._owner
         session = self._session
+        self._taken = events
         for event in events:
             if type(event) is Answered:
                 message, part = event.context
@@ -248,6 +254,7 @@ class Bind:
                     self.rebind(explain(event.status))
             else:
                 self._take_rare(event)
+        self._taken = []
         self.flush()
         self._arm()
         if events and session is not None:

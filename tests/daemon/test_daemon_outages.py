@@ -13,9 +13,7 @@ def unreported_duplicates(simulator: Simulator, crm: Crm) -> set[str]:
     """Texts that came more than once although no result says `possible_duplicate`."""
     texts = simulator.texts()
     twice = {text for text in texts if texts.count(text) > 1}
-    told = {
-        f"message {id[1:]}" for id, results in crm.results.items() if any(r["possible_duplicate"] for r in results)
-    }
+    told = {f"message {id[1:]}" for id, results in crm.results.items() if any(r["possible_duplicate"] for r in results)}
     return twice - told
 
 

@@ -232,7 +232,7 @@ def test_a_key_of_no_queue_is_rejected(crm: Crm, key: str) -> None:
     ("text", "reason", "status"),
     [
         ("forbidden", "refused-by-provider", {"code": 0x400, "hex": "0x400"}),
-        ("nowhere", "bad-number", {"code": 11, "hex": "0x0B", "name": "ESME_RINVDSTADR"}),
+        ("nowhere", "refused-by-provider", {"code": 11, "hex": "0x0B", "name": "ESME_RINVDSTADR"}),
     ],
 )
 def test_a_permanent_refusal_is_rejected_with_its_status(

@@ -48,6 +48,17 @@ def test_an_smsc_that_never_answers_ends_in_uncertain_within_stop_timeout(stage:
     assert stage.crm.waiting() == 0
 
 
+def test_what_was_answered_as_uncertain_at_the_stop_is_not_in_the_queue_too(stage: Stage) -> None:
+    simulator = stage.simulator(no_answer=[{}])
+    daemon = stage.daemon({"p": provider(simulator.port, window=2)}, stop_timeout="500ms")
+    daemon.bound()
+    ids = stage.crm.send_many(5)
+    simulator.sent(2)
+    assert daemon.term() == 0
+    assert [result["status"] for result in stage.crm.finals(ids[:2])] == ["uncertain"] * 2
+    assert stage.crm.waiting() == 3
+
+
 def test_a_second_sigterm_stops_without_waiting(stage: Stage) -> None:
     simulator = stage.simulator(no_answer=[{"text": "silence"}])
     daemon = stage.bound(simulator)
