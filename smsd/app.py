@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +25,7 @@ from smsd.flow.outbox import Entry, Outbox
 from smsd.flow.report import Reporter
 from smsd.flow.supervisor import Supervisor
 from smsd.links import systemd
+from smsd.links.broker.client import tls_context
 from smsd.links.broker.link import BrokerLink
 from smsd.links.journal import MemoryJournal
 from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
@@ -95,7 +95,7 @@ class Daemon:
             urls=broker.url,
             password=broker.password.reveal() if broker.password is not None else None,
             heartbeat=broker.heartbeat,
-            tls=_broker_tls(self._settings),
+            tls=tls_context(broker) if any(url.startswith("amqps") for url in broker.url) else None,
             name=f"smsd@{node}",
             app_id=f"smsd/{__version__}",
             prefix=broker.prefix,
@@ -308,16 +308,6 @@ class Daemon:
 
 def _web_failed(request: Request, error: Exception) -> None:
     log.error("web", path=request.path, error=repr(error))
-
-
-def _broker_tls(settings: Settings) -> ssl.SSLContext | None:
-    tls = settings.broker.tls
-    if not any(url.startswith("amqps") for url in settings.broker.url):
-        return None
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    return context
 
 
 def run(settings: Settings) -> int:

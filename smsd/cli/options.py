@@ -16,10 +16,13 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def load_or_exit(config: str) -> Settings:
-    """The settings of a good file; for a bad one every problem on stderr, and exit 78."""
+def load_or_exit(config: str, *, secrets: bool = True) -> Settings:
+    """The settings of a good file; for a bad one every problem on stderr, and exit 78.
+
+    Without `secrets` the files that hold them are not read: not everybody who may look may read those.
+    """
     try:
-        loaded = load(config)
+        loaded = load(config, secrets=secrets)
     except SettingsError as error:
         for problem in error.problems:
             click.echo(str(problem), err=True)

@@ -34,7 +34,7 @@ def status(as_json: bool, config: str) -> None:
 
     With the daemon down all connections are closed; that too is exit code 0.
     """
-    settings = load_or_exit(config)
+    settings = load_or_exit(config, secrets=False)
     try:
         shown = ask(settings.http.listen)
     except NoDaemon as nobody:

@@ -14,7 +14,7 @@ from smsd.core.topology import definitions
 @click.option("--json", is_flag=True, expose_value=False, help="It always is JSON.")
 def topology(config: str) -> None:
     """Print RabbitMQ's definitions.json for this configuration, for `rabbitmqctl import_definitions`."""
-    settings = load_or_exit(config)
+    settings = load_or_exit(config, secrets=False)
     from smsd.app import topology_of
 
     wanted = definitions(topology_of(settings), virtual_host(settings.broker.url[0]))

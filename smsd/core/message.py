@@ -74,7 +74,7 @@ class Message:
     resend: bool
     """What happens to uncertain segments."""
     correlation_id: str | None = None
-    reply_to: str | None = None
+    reply_to: tuple[str, ...] = ()
     traceparent: str | None = None
 
     deliveries: list[Any] = field(default_factory=list)
@@ -124,6 +124,12 @@ class Message:
     def touched(self) -> bool:
         """Whether any part may have reached the provider."""
         return any(part.attempts for part in self.parts)
+
+    def attach(self, delivery: Any) -> None:
+        """A copy of its request has come: acked with it, and its sender hears of the results too."""
+        self.deliveries.append(delivery)
+        if (queue := delivery.reply_to) and queue not in self.reply_to:
+            self.reply_to += (queue,)
 
     def end(self, ending: Ending) -> None:
         """Decides the end; the first decision stands. What has not been handed over stays so."""

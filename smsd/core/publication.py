@@ -25,7 +25,7 @@ class Publication:
     type: str
     correlation_id: str | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
-    reply_to: str | None = None
-    """Queue that gets a copy at best effort."""
+    reply_to: tuple[str, ...] = ()
+    """Queues that get a copy at best effort."""
     order: str = ""
     """Publications with the same `order` reach the broker in the order they were given; empty: any order."""

@@ -127,6 +127,6 @@ def rejection(
         RESULT_TYPE,
         correlation_id or request_id,
         {"traceparent": traceparent} if traceparent else {},
-        reply_to,
+        (reply_to,) if reply_to else (),
         request_id or "",
     )

@@ -247,10 +247,12 @@ class Holding:
         if all(other.open for other in self.binds):
             self.host = f"{host.host}:{host.port}"
             self._bound_at = self._loop.time()
-            self._turn(
-                "open", f"connection open ({bind.kind} at {host.host}:{host.port}, SMSC {system_id or 'unnamed'})"
-            )
-        self._events.emit("bound", self.name, detail=self.detail, host=host.host)
+            kinds = " and ".join(other.kind for other in self.binds)
+            self._turn("open", f"connection open ({kinds} at {self.host}, SMSC {system_id or 'unnamed'})")
+            detail = self.detail
+        else:
+            detail = f"{bind.kind} bound at {host.host}:{host.port}, the other bind is not open yet"
+        self._events.emit("bound", self.name, detail=detail, host=host.host)
         self.update()
         self.lane.wake()
 

@@ -98,7 +98,7 @@ class Intake:
             if known.result is not None:
                 self._reporter.repeat(delivery, known.result)
             elif known.message is not None:
-                known.message.deliveries.append(delivery)
+                known.message.attach(delivery)
 
     def _admit(self, delivery: Delivery, request: SendRequest, print_: bytes) -> None:
         assert request.id is not None
@@ -137,7 +137,7 @@ class Intake:
             composed.receipt_asked,
             destination.resend if request.on_uncertain is None else request.on_uncertain == "resend",
             delivery.correlation_id,
-            delivery.reply_to,
+            (delivery.reply_to,) if delivery.reply_to else (),
             headers.get("traceparent"),
             [delivery],
         )
@@ -154,7 +154,7 @@ class Intake:
     def _resume(self, delivery: Delivery, message: Message) -> None:
         """A message that rested at the broker is back, with all that is known of it."""
         message.held = False
-        message.deliveries.append(delivery)
+        message.attach(delivery)
         if self._cancelled(message.provider, message.request.campaign, message.id):
             message.due = 0.0
         destination = self._destinations.get(message.provider)
@@ -242,7 +242,7 @@ class Intake:
         if before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
         elif before is not None and before.message is not None:
-            before.message.deliveries.append(delivery)
+            before.message.attach(delivery)
         else:
             sentence = f"the broker gave up on it ({why or 'no queue takes it'}) before it was sent: send it again"
             error = ContractError("queue", sentence, "provider-down")

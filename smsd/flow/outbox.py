@@ -110,8 +110,8 @@ class Outbox:
     def _done(self, entry: Entry) -> None:
         publication = entry.publication
         self._size -= 1
-        if publication.reply_to:
-            self._broker.copy(publication.reply_to, publication)
+        for queue in publication.reply_to:
+            self._broker.copy(queue, publication)
         if order := publication.order:
             chain = self._chains[order]
             if chain:

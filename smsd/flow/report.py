@@ -5,6 +5,7 @@ The only place that acks a request (rule 1 of design.md: only after its result i
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -115,4 +116,5 @@ class Reporter:
 
     def repeat(self, delivery: Delivery, publication: Publication) -> None:
         """Publishes an earlier result once more, for a request that came again."""
-        self._outbox.add(publication, delivery.ack)
+        queues = (delivery.reply_to,) if delivery.reply_to else ()
+        self._outbox.add(replace(publication, reply_to=queues), delivery.ack)

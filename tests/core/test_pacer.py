@@ -1,5 +1,6 @@
 """The pacer on a clock that is a number: what leaves in any window of one second, and how much of the limit is used."""
 
+import itertools
 import random
 
 import pytest
@@ -40,7 +41,7 @@ def test_no_second_holds_more_than_the_limit_and_the_mean_stays_near_it(rate: fl
 @pytest.mark.parametrize("rate", [0.5, 0.1, 0.75])
 def test_below_one_per_second_two_sends_are_a_whole_interval_apart(rate: float) -> None:
     times = sends(Pacer(rate, 0.0), 0.0, 200.0, 0.005)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert min(gaps) >= 1 / rate
     assert max(gaps) <= 1 / rate + 0.02
 

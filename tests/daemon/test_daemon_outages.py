@@ -4,7 +4,6 @@ from typing import Any
 
 from rig import rabbit
 from rig.crm import Crm
-from rig.daemon import provider
 from rig.smsc import Simulator
 from rig.stage import Stage
 

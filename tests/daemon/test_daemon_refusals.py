@@ -70,7 +70,7 @@ def test_a_fault_of_the_bind_binds_again_and_sends_again(stage: Stage) -> None:
 
 
 def test_a_fault_of_the_bind_leaves_nothing_uncertain(stage: Stage) -> None:
-    simulator = stage.simulator(latency=0.1, errors=[{"text": "message 5$", "status": "0x04", "times": 1}])
+    simulator = stage.simulator(latency=[0.05, 0.3], seed=1, errors=[{"text": "5$", "status": "0x04", "times": 1}])
     daemon = stage.bound(simulator, window=10)
     finals = stage.crm.finals(stage.crm.send_many(30))
     assert {result["status"] for result in finals} == {"sent"}

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import pika
 from pika.exceptions import AMQPError
+
 from rig import rabbit
 from rig.rabbit import Message
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+
 from rig.patience import eventually
 from rig.ports import free_port
 from rig.web import ask

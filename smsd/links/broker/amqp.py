@@ -389,11 +389,12 @@ class AmqpSession:
     async def close(self) -> None:
         """Says goodbye and waits for the answer, at most two seconds."""
         self._ended = True
-        if self._connection is None or not self._connection.is_open:
+        if self._connection is None or self._connection.is_closed:
             return
         gone: asyncio.Future[None] = self._loop.create_future()
         self._connection.add_on_close_callback(lambda *_: _answer(gone))
-        self._connection.close()
+        if self._connection.is_open:
+            self._connection.close()
         await asyncio.wait([gone], timeout=2)
 
     def abort(self) -> None:
@@ -455,6 +456,8 @@ def _sentence(error: Any) -> str:
     wrapper = pika.exceptions.AMQPConnectionError
     while isinstance(error, wrapper) and error.args and isinstance(error.args[0], Exception):
         error = error.args[0]
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
     text = getattr(error, "reply_text", "") or (str(error.args[0]) if getattr(error, "args", None) else "")
     inner = getattr(error, "exception", None) or (error.exceptions[-1] if getattr(error, "exceptions", None) else None)
     if inner is not None and inner is not error:

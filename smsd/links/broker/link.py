@@ -51,7 +51,8 @@ class BrokerLink:
         self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None]]] = {}
         self._returned: set[int] = set()
         self._tag = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._starts: dict[str, asyncio.Task[None]] = {}
+        """The last start of each provider's consumers."""
         self.state = "never connected"
         self.copies_dropped = 0
         """reply_to copies that nobody could be found for."""
@@ -159,9 +160,9 @@ class BrokerLink:
             channel.cancel()
 
     def _start_consuming(self, provider: str, prefetch: int) -> None:
-        task = asyncio.create_task(self._consume(provider, prefetch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if (earlier := self._starts.get(provider)) is not None:
+            earlier.cancel()  # two of them at a time would leave consumers that nobody can cancel
+        self._starts[provider] = asyncio.create_task(self._consume(provider, prefetch))
 
     async def _consume(self, provider: str, prefetch: int) -> None:
         session = self._session
