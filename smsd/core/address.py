@@ -54,7 +54,9 @@ def recipient(to: str, *, default_region: str | None = None) -> str:
     With `default_region` (`RU`) a number without `+` that is valid as a national number there, or dialled abroad from
     there, becomes international; any other is taken for international as it is. Raises ContractError `bad-number`.
     """
-    digits = to.translate(_STRIPPED)
+    digits = to
+    if not (digits.isascii() and digits.isdigit()):
+        digits = to.translate(_STRIPPED)
     if not (digits.isascii() and digits.isdigit()):
         raise _bad_number(_foreign(digits))
     if default_region is not None and "+" not in to:

@@ -59,13 +59,13 @@ def epoch(value: Any) -> float:
 
 def timestamp(moment: float) -> str:
     """Seconds since 1970 as RFC 3339 UTC with milliseconds."""
-    second, thousandth = divmod(int(moment * 1000), 1000)
-    return f"{_whole_second(second)}{thousandth:03d}Z"
+    return _timestamp(int(moment * 1000))
 
 
-@lru_cache(maxsize=64)
-def _whole_second(moment: int) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+@lru_cache(maxsize=1024)
+def _timestamp(milliseconds: int) -> str:
+    second, thousandth = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{thousandth:03d}Z"
 
 
 def _vendor_tlvs(value: Any) -> tuple[tuple[int, bytes], ...]:

@@ -37,7 +37,7 @@ class Encoding(Protocol):
     def flash_data_coding(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Split:
     """A text made ready for submit_sm.
 

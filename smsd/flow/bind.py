@@ -21,6 +21,7 @@ from smsd.core.smpp.events import (
     TimedOut,
 )
 from smsd.core.smpp.session import Limits, Session
+from smsd.core.smpp.states import State
 from smsd.core.verdict import BindVerdict, bind_verdict, explain
 from smsd.flow.ports import Connection, Dial
 from smsd.settings.model import Host, Provider
@@ -63,6 +64,8 @@ class Bind:
         self._was_refused = False
         self._asked = False
         """Whether the end of this session was our own wish."""
+        self._leaving: str | None = None
+        """Why nothing more is submitted on this session, which ends once its window is answered or given up."""
         self._taken: list[Event] = []
         """What the last octets meant, while the owner is being told."""
         self._timer: asyncio.TimerHandle | None = None
@@ -80,7 +83,7 @@ class Bind:
     # --- what the lane uses
 
     def room(self) -> int:
-        return self._session.room() if self._session is not None else 0
+        return self._session.room() if self._session is not None and self._leaving is None else 0
 
     @property
     def writable(self) -> bool:
@@ -125,6 +128,7 @@ class Bind:
         self._owner.connecting(self, host)
         self._over = self._loop.create_future()
         self._refusal, self._was_refused = None, False
+        self._leaving = None
         try:
             async with asyncio.timeout(self.provider.bind_timeout):
                 self._connection = await self._dial(host.host, host.port, self)
@@ -150,7 +154,7 @@ class Bind:
         if not self._was_refused:
             wait = 0.0 if self._asked else self._backoff.delay()
             if was_open:
-                self._owner.closed(self, host, closed.reason, self._asked, wait)
+                self._owner.closed(self, host, self._leaving or closed.reason, self._asked, wait)
             else:
                 self._owner.unreachable(host, closed.reason, wait)
             return wait
@@ -181,10 +185,16 @@ class Bind:
         self._connection = self._session = None
 
     def rebind(self, reason: str) -> None:
-        """Ends this session in good order, so that the next one is opened after the usual wait."""
-        if self._session is not None and self.open:
-            self.open = False
-            self._take(self._session.disconnected(reason, self._loop.time()))
+        """Ends this session in good order, so that the next one is opened after the usual wait.
+
+        Its window is awaited: what the provider will still answer must not end as uncertain.
+        """
+        self._leaving = self._leaving or reason
+
+    def _leave(self) -> None:
+        session = self._session
+        if session is not None and session.state is State.BOUND and not session.unanswered():
+            session.unbind(self._loop.time())
 
     async def stop(self) -> None:
         """Unbinds and waits for the answer (at most the session's own limit). `run` then ends."""
@@ -193,7 +203,8 @@ class Bind:
         if session is None or over is None or over.done():
             return
         if self.open:
-            session.unbind(self._loop.time())
+            if session.state is State.BOUND:
+                session.unbind(self._loop.time())
             self.flush()
             self._arm()
         else:
@@ -255,6 +266,8 @@ class Bind:
             else:
                 self._take_rare(event)
         self._taken = []
+        if self._leaving is not None:
+            self._leave()
         self.flush()
         self._arm()
         if events and session is not None:

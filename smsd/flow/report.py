@@ -30,6 +30,8 @@ class Reporter:
         self._journal = journal
         self._meter = meter
         self._prefix = prefix
+        self._line = log.bind().info
+        """Bound once: this line is written for every message."""
 
     def report(self, message: Message, ending: Ending, safe: Callable[[], None] | None = None) -> None:
         """Publishes a message's result; `safe` is called once the broker has it."""
@@ -53,7 +55,7 @@ class Reporter:
 
     def _log(self, message: Message, ending: Ending, now: float) -> None:
         why = {"reason": ending.reason, "smpp_status": ending.smpp_status} if ending.reason else {}
-        log.info(
+        self._line(
             "message",
             id=message.id,
             provider=message.provider,

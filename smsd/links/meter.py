@@ -7,8 +7,10 @@ from the start, so that `rate()` sees its first increment.
 
 import math
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version as version_of
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +24,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import HistogramMetricFamily, Metric
 
 from smsd.core.contract import PRIORITIES
 from smsd.core.results import FINAL
@@ -92,22 +95,36 @@ class _Counts:
 
 
 class _Seconds:
-    """A histogram for each provider."""
+    """A histogram for each provider, counted here and told to prometheus_client when somebody looks."""
 
     def __init__(self, registry: CollectorRegistry, name: str, help: str, buckets: tuple[float, ...]):
-        self._histogram = Histogram(name, help, ["provider"], registry=registry, buckets=buckets)
-        self._observers: dict[str, Callable[[float], None]] = {}
+        self._name, self._help, self._buckets = name, help, buckets
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+        registry.register(self)
 
     def add(self, provider: str) -> None:
-        self._observers[provider] = self._histogram.labels(provider).observe
+        self._counts[provider] = [0] * (len(self._buckets) + 1)
+        self._sums[provider] = 0.0
 
     def remove(self, provider: str) -> None:
-        del self._observers[provider]
-        self._histogram.remove(provider)
+        del self._counts[provider], self._sums[provider]
 
     def observe(self, provider: str, seconds: float) -> None:
+        if provider not in self._counts:
+            provider = UNKNOWN
         # A clock that was set back must not take anything from a sum.
-        (self._observers.get(provider) or self._observers[UNKNOWN])(max(seconds, 0.0))
+        seconds = max(seconds, 0.0)
+        self._counts[provider][bisect_left(self._buckets, seconds)] += 1
+        self._sums[provider] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(self._name, self._help, labels=["provider"])
+        bounds = [*(repr(float(bound)) for bound in self._buckets), "+Inf"]
+        for provider, counts in self._counts.items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([provider], buckets, self._sums[provider])
+        yield family
 
 
 class _Level:

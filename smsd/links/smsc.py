@@ -36,7 +36,8 @@ class SmscConnection(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
         self._transport = transport
         # Paused as soon as anything is left unwritten: on a lost link only octets that left can be uncertain.
-        transport.set_write_buffer_limits(high=0)
+        # (high=1, not 0: asyncio's TLS transport takes a buffer of 0 octets for one that has reached a limit of 0.)
+        transport.set_write_buffer_limits(high=1, low=0)
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

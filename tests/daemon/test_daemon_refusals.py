@@ -75,6 +75,8 @@ def test_a_fault_of_the_bind_leaves_nothing_uncertain(stage: Stage) -> None:
     finals = stage.crm.finals(stage.crm.send_many(30))
     assert {result["status"] for result in finals} == {"sent"}
     assert simulator.count() == 31
+    assert "ESME_RINVBNDSTS" in stage.crm.event("lost")["detail"]
+    assert [event["event"] for event in simulator.history()][2:4] == ["unbound", "closed"]
     daemon.bound()
 
 
@@ -89,10 +91,10 @@ def test_no_credit_waits_and_then_sends(stage: Stage) -> None:
 
 def test_a_refused_login_is_told_and_the_connection_stays_closed(stage: Stage) -> None:
     simulator = stage.simulator(credentials={"acme": "secret"})
-    daemon = stage.daemon({"p": provider(simulator.port, password="wrong")})
+    daemon = stage.daemon({"p": provider(simulator.port, password="mistaken")})
     refused = stage.crm.event("auth_failed")
     assert (refused["state"], refused["smpp_status"]["name"]) == ("closed", "ESME_RINVPASWD")
-    assert "wrong" not in str(refused)
+    assert "mistaken" not in str(refused)
     assert daemon.status()["providers"]["p"]["state"] == "closed"
     id = stage.crm.send()
     stage.crm.read(0.5)

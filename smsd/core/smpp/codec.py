@@ -128,6 +128,9 @@ def decode(frame: bytes) -> Pdu:
     if lenient and length == MIN_PDU:
         return pdu
     fields = pdu.fields
+    if command == pdus.SUBMIT_SM_RESP and frame.find(0, at) == length - 1:  # the commonest by far, in the short way
+        fields["message_id"] = frame[at : length - 1]
+        return pdu
     for name, kind, _ in spec:
         if at >= length:
             if lenient:

@@ -15,7 +15,7 @@ import pika
 import pika.exceptions
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
-from pika.spec import BasicProperties
+from pika.spec import Basic, BasicProperties
 
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Publication
@@ -47,6 +47,10 @@ class CoalescingConnection(AsyncioConnection):  # type: ignore[misc]
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(data)
+
+    def _has_pending_callbacks(self, value: Any) -> bool:
+        """Nobody waits for a delivery by callback: consumers get it from the channel."""
+        return type(value.method) is not Basic.Deliver and bool(super()._has_pending_callbacks(value))
 
     def _flush(self) -> None:
         pending, self._pending = self._pending, []
