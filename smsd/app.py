@@ -69,7 +69,7 @@ class Daemon:
         self._meter = PrometheusMeter(settings.providers, version=__version__)
         self._journal = MemoryJournal()
         self._broker = self._make_broker(node)
-        self._outbox = Outbox(self._broker, self._outbox_full, self._undeliverable)
+        self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
         self._events = Events(self._outbox.add, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
         self._control = Control(self._broker, self._holdings, self.status)

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 
 from smsd.core.publication import Confirm, Publication
-from smsd.flow.ports import Broker
+from smsd.flow.ports import Broker, Journal
 
 FULL = 10_000
 """Publications waiting at which intake pauses (contract)."""
@@ -42,8 +42,15 @@ class Entry:
 class Outbox:
     """Holds publications; `on_full(True/False)` says when intake must pause and may go on."""
 
-    def __init__(self, broker: Broker, on_full: Callable[[bool], None], on_problem: Callable[[Entry, Confirm], None]):
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Journal,
+        on_full: Callable[[bool], None],
+        on_problem: Callable[[Entry, Confirm], None],
+    ) -> None:
         self._broker = broker
+        self._journal = journal
         self._on_full = on_full
         self._on_problem = on_problem
         self._waiting: deque[Entry] = deque()
@@ -74,7 +81,11 @@ class Outbox:
         if self._size > FULL and not self._full:
             self._full = True
             self._on_full(True)
-        if order := publication.order:
+        self._journal.keep(publication, partial(self._kept, entry))
+
+    def _kept(self, entry: Entry) -> None:
+        """It survives us from now on: it may leave."""
+        if order := entry.publication.order:
             if order in self._chains:
                 chain = self._chains[order] = self._chains[order] or deque()
                 chain.append(entry)
@@ -109,6 +120,7 @@ class Outbox:
 
     def _done(self, entry: Entry) -> None:
         publication = entry.publication
+        self._journal.published(publication)
         self._size -= 1
         for queue in publication.reply_to:
             self._broker.copy(queue, publication)

@@ -82,6 +82,12 @@ class Journal(Protocol):
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         """The result of a request that never became a message."""
 
+    def keep(self, publication: Publication, then: Callable[[], None]) -> None:
+        """A publication that must reach the broker, in one commit with what was told before it in this turn."""
+
+    def published(self, publication: Publication) -> None:
+        """The broker has it: it need not be kept any more."""
+
     def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
         """The part that a receipt is about."""
 

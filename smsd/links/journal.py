@@ -63,5 +63,11 @@ class MemoryJournal:
             oldest, _ = self._ended.popitem(last=False)
             self._entries.pop(oldest, None)
 
+    def keep(self, publication: Publication, then: Callable[[], None]) -> None:
+        then()
+
+    def published(self, publication: Publication) -> None:
+        """Nothing to forget: the outbox holds it in memory."""
+
     def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
         then(next((found for key in keys if (found := self._ids.get((group, key)))), None))
