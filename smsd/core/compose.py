@@ -21,6 +21,9 @@ UDHI = 0x40
 RECEIPT_WANTED = 0x01
 """registered_delivery: a receipt whether delivered or not (SMPP 3.4 §5.2.17)."""
 
+LATEST = 4_102_444_799
+"""2099-12-31T23:59:59Z in seconds since 1970: the year of a validity_period has two digits (SMPP 3.4 §7.1.1.1)."""
+
 
 @dataclass(slots=True)
 class Composed:
@@ -50,7 +53,8 @@ class Composer:
     def compose(self, request: SendRequest, reference: int | None = None) -> Composed:
         """Raises ContractError naming the field, what is wrong and what to do.
 
-        `reference` is given where segments of the same message were sent before: all of them must carry the same.
+        `reference` is given where segments of the same message were sent before: all of them must carry the same. One
+        that `long_messages` has no room for any more is replaced.
         """
         provider = self._provider
         recipient = address.recipient(request.to, default_region=provider.default_region)
@@ -74,7 +78,7 @@ class Composer:
             tlvs = encode_tlvs([(pdus.TLV_MESSAGE_PAYLOAD, split.payload)])
             parts = parts_of([_body(before, 0, after, b"", tlvs + self._optional(request))], cost=total)
         else:
-            if reference is None:
+            if reference is None or reference >> self._reference_bits:
                 reference = self._references.next(recipient)
             parts = parts_of(self._segments(before, after, split.segments, reference, self._optional(request)))
         return Composed(recipient, sender, split.encoding, total, parts, receipt, reference)
@@ -114,7 +118,7 @@ class Composer:
     def _validity(self, request: SendRequest) -> bytes:
         """validity_period: absolute for expires_at, else the provider's `validity` as a time from now (§7.1.1)."""
         if request.expires_at is not None:
-            moment = datetime.fromtimestamp(request.expires_at, UTC)
+            moment = datetime.fromtimestamp(min(request.expires_at, LATEST), UTC)
             return moment.strftime("%y%m%d%H%M%S").encode() + b"000+\0"
         if self._provider.validity is None:
             return b"\0"

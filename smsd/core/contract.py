@@ -149,7 +149,9 @@ def read_request(body: bytes, message_id: str | None) -> SendRequest:
 def _named(request: SendRequest, message_id: str | None) -> SendRequest:
     if message_id and 0 < len(message_id) <= 128:
         return request.model_copy(update={"id": message_id})
-    error = ContractError("id", "is missing, and so is the AMQP message_id: give each request its own")
+    error = ContractError(
+        "id", "is missing, and no AMQP message_id of 1 to 128 characters stands in: give each request its own"
+    )
     raise _refusal(request, error)
 
 
@@ -243,9 +245,12 @@ def fingerprint(to: str, text: str) -> bytes:
 
 
 def result_id(*parts: str | None) -> str:
-    """The same for the same parts on every machine and after every crash, so that a repeat can be recognised."""
-    digest = blake2b("\x1f".join(part or "" for part in parts).encode("utf-8", "surrogatepass"), digest_size=16)
-    return digest.hexdigest()
+    """The same for the same parts on every machine and after every crash, so that a repeat can be recognised.
+
+    A part that is None counts as not given.
+    """
+    given = "\x1f".join([part for part in parts if part is not None])
+    return blake2b(given.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def dumps(document: dict[str, Any]) -> bytes:

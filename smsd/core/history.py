@@ -1,6 +1,7 @@
 """What a message has been through, in the header of its copy in a hold queue, and back."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ DUE = "x-smsd-due"
 
 HISTORY = "x-smsd-history"
 """Header: JSON of what `headers` writes."""
+
+LATEST = 253_402_300_799
+"""9999-12-31T23:59:59Z in seconds since 1970: no later moment can be written down."""
 
 
 def headers(message: Message, age: float) -> dict[str, str]:
@@ -34,9 +38,10 @@ def headers(message: Message, age: float) -> dict[str, str]:
 def due(found: Mapping[str, Any]) -> float:
     """The due time in a delivery's headers; 0 where there is none that makes sense."""
     try:
-        return float(found.get(DUE, 0))
-    except (TypeError, ValueError):
+        moment = float(found.get(DUE, 0))
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+    return moment if math.isfinite(moment) else 0.0
 
 
 def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -52,8 +57,7 @@ def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def reference(history: dict[str, Any] | None) -> int | None:
     """The concatenation reference that earlier segments carried."""
-    found = (history or {}).get("reference")
-    return found if isinstance(found, int) and 0 <= found <= 0xFFFF else None
+    return _number((history or {}).get("reference"), 0xFFFF)
 
 
 def restore(message: Message, history: dict[str, Any], now: float) -> None:
@@ -61,13 +65,13 @@ def restore(message: Message, history: dict[str, Any], now: float) -> None:
     parts = history.get("parts")
     if not isinstance(parts, list) or len(parts) != len(message.parts):
         return
-    age = history.get("age")
-    message.first_refused_at = now - age if isinstance(age, int | float) else None
-    message.refusals = _whole(history.get("refusals"))
-    message.last_status = history.get("last_status") if isinstance(history.get("last_status"), int) else None
-    if isinstance(received_at := history.get("received_at"), float):
+    age = _seconds(history.get("age"))
+    message.first_refused_at = None if age is None else now - age
+    message.refusals = _number(history.get("refusals")) or 0
+    message.last_status = _number(history.get("last_status"))
+    if (received_at := _seconds(history.get("received_at"))) is not None:
         message.received_at = received_at
-    if isinstance(sent_at := history.get("sent_at"), float):
+    if (sent_at := _seconds(history.get("sent_at"))) is not None:
         message.sent_at = sent_at
     message.possible_duplicate = bool(history.get("possible_duplicate"))
     for part, told in zip(message.parts, parts, strict=True):
@@ -83,9 +87,13 @@ def _restore_part(part: Part, told: Any) -> None:
     if status in (SENT, UNCERTAIN):
         part.status = status
     part.smsc_id = smsc_id if isinstance(smsc_id, str) else None
-    part.smpp_status = smpp_status if isinstance(smpp_status, int) else None
-    part.attempts = _whole(attempts)
+    part.smpp_status = _number(smpp_status)
+    part.attempts = _number(attempts) or 0
 
 
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+def _number(value: Any, most: int = 0xFFFFFFFF) -> int | None:
+    return value if type(value) is int and 0 <= value <= most else None
+
+
+def _seconds(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 <= value <= LATEST else None

@@ -41,6 +41,7 @@ class MemoryJournal:
     def settle(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
         for key in keys:
             self._ids[group, key] = (message, part)
+            self._ids.move_to_end((group, key))  # an SMSC may use an id again
         while len(self._ids) > IDS_MAX:
             self._ids.popitem(last=False)
 
@@ -59,6 +60,7 @@ class MemoryJournal:
 
     def _end(self, message_id: str) -> None:
         self._ended[message_id] = None
+        self._ended.move_to_end(message_id)
         if len(self._ended) > ENDED_MAX:
             oldest, _ = self._ended.popitem(last=False)
             self._entries.pop(oldest, None)

@@ -20,7 +20,7 @@ def test_every_request_waiting_gets_exactly_one_final_result(stage: Stage) -> No
     assert {result["status"] for result in finals} == {"sent"}
     submits = simulator.submits()
     assert len({submit["text"] for submit in submits}) == len(submits) == WAITING
-    assert mean_rate(times(submits)) > 500  # alone on the machine it is 1 900: see docs
+    assert mean_rate(times(submits)) > 500  # 1 700 to 1 800 with the machine to itself; the window allows 2 000
     assert daemon.term() == 0
     assert stage.crm.waiting() == 0  # nothing was left unacked either: it would be back
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from rig import rabbit
+from rig.daemon import provider
 from rig.stage import Stage
 
 OK = 0
@@ -120,23 +121,22 @@ def test_an_incomplete_message_from_a_handset_is_published_after_parts_wait(stag
     assert "three" in inbound["text"]
 
 
-def test_while_the_broker_is_away_the_provider_keeps_its_messages(own_node: Any, prefix: str, tmp_path: Any) -> None:
-    stage = Stage(own_node.url, prefix, tmp_path)
-    try:
-        simulator = stage.simulator(receipts={"resend_after": 0.5})
-        daemon = stage.bound(simulator, deliver_fail_status="0x14")
-        crm = stage.crm
-        own_node.stop()
-        crm.until(lambda: daemon.web("/readyz")[0] == 503)
-        simulator.inbound("hello")
-        refused = crm.until(simulator.deliveries)[0]
-        assert (refused["kind"], refused["status"]) == ("inbound", 0x14)
-        own_node.start()
-        crm.until(lambda: crm.inbound, 30)
-        assert crm.inbound[0]["text"] == "hello"
-        assert crm.until(lambda: simulator.deliveries()[-1]["status"] == OK)
-    finally:
-        stage.close()
+def test_while_the_broker_is_away_the_provider_keeps_its_messages(stage: Stage) -> None:
+    simulator, forward = stage.simulator(receipts={"resend_after": 0.5}), stage.forward()
+    forward.open()
+    settings = provider(simulator.port, deliver_fail_status="0x14")
+    daemon = stage.daemon({"p": settings}, url=forward.url)
+    daemon.bound()
+    crm = stage.crm
+    forward.close()
+    crm.until(lambda: daemon.web("/readyz")[0] == 503)
+    simulator.inbound("hello")
+    refused = crm.until(simulator.deliveries)[0]
+    assert (refused["kind"], refused["status"]) == ("inbound", 0x14)
+    forward.open()
+    crm.until(lambda: crm.inbound, 30)
+    assert crm.inbound[0]["text"] == "hello"
+    assert crm.until(lambda: simulator.deliveries()[-1]["status"] == OK)
 
 
 def test_a_deliver_sm_is_not_answered_ok_before_the_broker_has_its_event(stage: Stage) -> None:

@@ -35,6 +35,19 @@ def test_the_next_daemon_sends_exactly_what_the_first_left(stage: Stage) -> None
     assert len(texts) == len(set(texts)) == 300
 
 
+def test_after_a_kill_9_every_request_still_gets_a_final_result(stage: Stage) -> None:
+    simulator = stage.simulator(latency=0.2)
+    daemon = stage.bound(simulator, window=20)
+    ids = stage.crm.send_many(300)
+    simulator.sent(50)
+    daemon.kill9()
+    stage.bound(simulator, window=20)
+    finals = stage.crm.finals(ids)
+    texts = simulator.texts()
+    assert len(texts) - len(set(texts)) <= 20  # no more than what was in flight can come twice
+    assert len(set(texts)) >= 300 - sum(result["status"] == "uncertain" for result in finals)
+
+
 def test_an_smsc_that_never_answers_ends_in_uncertain_within_stop_timeout(stage: Stage) -> None:
     simulator = stage.simulator(no_answer=[{"text": "silence"}])
     daemon = stage.daemon({"p": provider(simulator.port)}, stop_timeout="1s")

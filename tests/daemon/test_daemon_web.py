@@ -73,25 +73,27 @@ def test_with_the_broker_away_at_start_nothing_is_bound(stage: Stage) -> None:
         assert "hush" not in daemon.tail()
 
 
-def test_the_daemon_becomes_ready_once_the_broker_comes(own_node: object, stage: Stage) -> None:
-    own_node.stop()  # type: ignore[attr-defined]
-    simulator = stage.simulator()
-    broker = {"url": own_node.url, "prefix": stage.prefix, "queue_type": "classic"}  # type: ignore[attr-defined]
-    settings = {"broker": broker, "providers": {"p": provider(simulator.port)}}
-    with Daemon(settings, stage.directory, ready=False) as daemon:
-        eventually(lambda: daemon.web("/readyz")[0] == 503)
-        own_node.start()  # type: ignore[attr-defined]
-        daemon.ready()
-        daemon.bound()
+def test_the_daemon_becomes_ready_once_the_broker_comes(stage: Stage) -> None:
+    simulator, forward = stage.simulator(), stage.forward()
+    daemon = stage.daemon({"p": provider(simulator.port)}, ready=False, url=forward.url)
+    eventually(lambda: daemon.web("/readyz")[0] == 503)
+    forward.open()
+    daemon.ready()
+    daemon.bound()
+    forward.close()
+    eventually(lambda: daemon.web("/readyz")[0] == 503)
+    assert daemon.web("/livez")[0] == 200
 
 
 def test_metrics_count_messages_and_show_the_bind(stage: Stage) -> None:
-    daemon = stage.bound(stage.simulator())
+    simulator = stage.simulator()
+    daemon = stage.bound(simulator)
     stage.crm.finals(stage.crm.send_many(5))
     metrics = daemon.metrics()
-    of_p = {name: value for name, value in metrics.items() if 'provider="p"' in name}
-    assert any(value == 5 for name, value in of_p.items() if name.startswith("smsd_results"))
-    assert any(value == 1 for name, value in of_p.items() if "bind" in name and "up" in name)
+    assert metrics['smsd_results_total{provider="p",status="sent"}'] == 5
+    assert metrics['smsd_bind_up{provider="p"}'] == metrics["smsd_broker_up"] == 1
+    simulator.go_down()
+    eventually(lambda: daemon.metrics()['smsd_bind_up{provider="p"}'] == 0)
 
 
 def test_events_say_what_happened_from_start_to_stop(stage: Stage) -> None:

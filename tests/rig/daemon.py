@@ -29,16 +29,9 @@ class Daemon:
 
     def __init__(self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True) -> None:
         self.port = free_port()
-        self._directory = directory
         self._file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
-        defaults = {
-            "http": {"listen": f"127.0.0.1:{self.port}"},
-            "journal": {"path": str(directory / "journal.db")},
-            "log": {"level": "info", "format": "json"},
-            "node": "here",
-        }
-        self.configure({**defaults, **settings})
+        self.configure(settings)
         with self._stderr.open("ab") as stderr:
             command = [sys.executable, "-m", "smsd", "run", "--config", str(self._file)]
             self._process = subprocess.Popen(command, stderr=stderr)
@@ -53,7 +46,15 @@ class Daemon:
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Writes the YAML file; a running daemon reads it on `hup`."""
-        self._file.write_text(yaml.safe_dump(dict(settings), allow_unicode=True))
+        names = "-".join(settings["providers"])  # the next daemon for the same providers finds the same journal
+        whole = {
+            "http": {"listen": f"127.0.0.1:{self.port}"},
+            "journal": {"path": str(self._file.with_name(f"journal-{names}.db"))},
+            "log": {"level": "info", "format": "json"},
+            "node": "here",
+            **settings,
+        }
+        self._file.write_text(yaml.safe_dump(whole, allow_unicode=True))
 
     # --- its life
 
@@ -84,12 +85,6 @@ class Daemon:
 
     def ask_to_stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
-
-    def freeze(self) -> None:
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
 
     def _alive(self) -> bool:
         assert self._process.poll() is None, f"smsd ended with {self._process.returncode}: {self.tail()}"

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.05
+"""Seconds; who is asked more often has less time for what is being measured."""
 
 
 def eventually(look: Callable[[], T], timeout: float = 10.0) -> T:

@@ -8,6 +8,7 @@ from typing import Any
 from rig import rabbit
 from rig.crm import Crm
 from rig.daemon import Daemon, provider
+from rig.forward import Forward
 from rig.smsc import Simulator
 
 
@@ -32,10 +33,16 @@ class Stage:
         """A running simulator."""
         return self._open.enter_context(Simulator(*options, listen=listen, **rules))
 
-    def daemon(self, providers: dict[str, dict[str, Any]], *, ready: bool = True, **settings: Any) -> Daemon:
-        """A running daemon."""
+    def forward(self) -> Forward:
+        """The broker by another port, closed at first."""
+        return self._open.enter_context(Forward(self.url))
+
+    def daemon(
+        self, providers: dict[str, dict[str, Any]], *, ready: bool = True, url: str | None = None, **settings: Any
+    ) -> Daemon:
+        """A running daemon; `url` is how it reaches the broker."""
         self._providers.update(providers)
-        broker = {"url": self.url, "prefix": self.prefix, "queue_type": self._queue_type, "heartbeat": "2s"}
+        broker = {"url": url or self.url, "prefix": self.prefix, "queue_type": self._queue_type, "heartbeat": "2s"}
         whole = {"broker": broker, "providers": providers, **settings}
         return self._open.enter_context(Daemon(whole, self.directory, ready=ready))
 

@@ -51,6 +51,8 @@ def publish(
     """The frames of one mandatory, persistent publish of JSON without headers. Raises ValueError for a long string."""
     flags = _ALWAYS
     identity = message_id.encode()
+    if len(identity) > SHORT:
+        raise ValueError("a message_id of more than 255 octets")
     tail = timestamp.to_bytes(8, "big") + short_string(kind) + short_string(app_id)
     values = b"%c%b%b" % (len(identity), identity, tail)
     if correlation_id:
@@ -61,7 +63,7 @@ def publish(
         values = b"%c%b%b" % (len(octets), octets, values)
     size = 14 + len(_JSON) + len(values)
     most = frame_max - 8
-    if len(body) <= most:
+    if 0 < len(body) <= most:
         content = b"%b%b%b" % (_FRAME.pack(3, channel, len(body)), body, _END)
     else:
         pieces = [body[at : at + most] for at in range(0, len(body), most)]
