@@ -127,7 +127,7 @@ class Composer:
         days, hours = divmod(hours, 24)
         months, days = divmod(days, 30)
         years, months = divmod(months, 12)
-        return f"{min(years, 99):02d}{months:02d}{days:02d}{hours:02d}{minutes:02d}{seconds:02d}000R".encode() + b"\0"
+        return f"{years:02d}{months:02d}{days:02d}{hours:02d}{minutes:02d}{seconds:02d}000R".encode() + b"\0"
 
     def _optional(self, request: SendRequest) -> bytes:
         """Vendor TLVs: the request's own come instead of the provider's of the same tag."""

@@ -1,6 +1,7 @@
 """Sockets to SMSCs: TCP over IPv4 or IPv6, TLS with verification and server name. Knows octets, not PDUs."""
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import Protocol, cast
@@ -91,7 +92,7 @@ class Dialer:
         except socket.gaierror as error:
             raise LinkDown("smsc", f"{host} can't be resolved: {error.strerror}") from None
         except OSError as error:
-            raise LinkDown("smsc", f"{host}:{port}: {error.strerror or error}") from None
+            raise LinkDown("smsc", f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}") from None
         return connection
 
 

@@ -1,0 +1,212 @@
+"""One provider's flow in the test's own loop: real lane, bind, journal, outbox and simulator, and a broker of memory.
+
+The broker is the one outside thing that is stood in for, behind the flow's own port: only so can a test say when a
+confirm comes, and that none ever does.
+"""
+
+import asyncio
+import functools
+import inspect
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from smsd.core.publication import Confirm, Publication
+from smsd.flow.events import Events
+from smsd.flow.hold import Holds
+from smsd.flow.holding import Holding
+from smsd.flow.intake import Intake
+from smsd.flow.outbox import Outbox
+from smsd.flow.report import Reporter
+from smsd.links.journal import MemoryJournal
+from smsd.links.meter import PrometheusMeter
+from smsd.links.smsc import Dialer
+from smsd.settings.model import Provider
+from smsd.settings.reader import read
+from smsd.simulator.rules import Rules
+from smsd.simulator.smsc import Smsc
+
+PREFIX = "sms"
+
+
+def in_a_loop(scene: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A test written as a coroutine."""
+
+    @functools.wraps(scene)
+    def run(*arguments: Any, **fixtures: Any) -> None:
+        asyncio.run(asyncio.wait_for(scene(*arguments, **fixtures), 20))
+
+    run.__signature__ = inspect.signature(scene)
+    return run
+
+
+async def eventually(look: Callable[[], Any], timeout: float = 5.0) -> Any:
+    """What `look` returns as soon as that is true."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    while not (seen := look()):
+        assert asyncio.get_running_loop().time() < deadline, f"not within {timeout:g} s: {seen!r}"
+        await asyncio.sleep(0.005)
+    return seen
+
+
+async def settle() -> None:
+    """Lets everything that is ready run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def provider(port: int = 2775, **settings: Any) -> Provider:
+    """Provider `p` as the reader makes it."""
+    quick = {"min": "50ms", "max": "50ms"}
+    whole = {"host": "127.0.0.1", "port": port, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
+    return read(json.dumps({"providers": {"p": whole}}), "f.yaml").settings.providers["p"]
+
+
+@dataclass(eq=False)
+class Delivery:
+    """A message of a queue, and what became of it."""
+
+    body: bytes
+    key: str = "p"
+    provider: str = "p"
+    priority: int = 1
+    redelivered: bool = False
+    message_id: str | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    headers: dict[str, Any] = field(default_factory=dict)
+    raw_properties: Any = None
+    stale: bool = False
+    acks: int = 0
+    given_back: int = 0
+
+    def ack(self) -> None:
+        self.acks += not self.stale
+
+    def give_back(self) -> None:
+        self.given_back += not self.stale
+
+
+class Broker:
+    """Keeps what it is given; a test says what becomes of it."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.blocked = False
+        self.published: list[tuple[Publication, Callable[[Confirm], None]]] = []
+        self.forwarded: list[tuple[Delivery, str, dict[str, Any], Callable[[Confirm], None]]] = []
+        self.copies: list[str] = []
+        self.consuming = False
+
+    def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
+        self.published.append((publication, then))
+
+    def copy(self, queue: str, publication: Publication) -> None:
+        self.copies.append(queue)
+
+    def forward(
+        self, delivery: Any, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
+    ) -> None:
+        self.forwarded.append((delivery, exchange, headers, then))
+
+    def consume(self, provider: str, prefetch: int) -> None:
+        self.consuming = True
+
+    def stop_consuming(self, provider: str) -> None:
+        self.consuming = False
+
+    def confirm(self, answer: Confirm = Confirm.DONE) -> None:
+        """Answers everything that was published."""
+        published, self.published = self.published, []
+        for _, then in published:
+            then(answer)
+
+
+class World:
+    """What app builds for one provider, with its seams open."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.broker = Broker()
+        self.journal = MemoryJournal()
+        self.meter = PrometheusMeter({"p": provider}, version="test")
+        self.outbox = Outbox(self.broker, self.journal, lambda full: self.holding.update(), lambda entry, answer: None)
+        self.events = Events(self.outbox.add, self.meter, PREFIX, "here")
+        self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
+        self.cancelled: set[str] = set()
+        self.crashes: list[Exception] = []
+        self.holding = Holding(
+            provider,
+            dial=Dialer(provider.tls),
+            broker=self.broker,
+            journal=self.journal,
+            reporter=self.reporter,
+            holds=Holds(self.broker, PREFIX, lambda _: self.holding.bound_clock()),
+            events=self.events,
+            meter=self.meter,
+            publish=self.outbox.add,
+            prefix=PREFIX,
+            outbox_full=lambda: self.outbox.full,
+            draw=lambda: 0.0,
+        )
+        self.intake = Intake(
+            broker=self.broker,
+            journal=self.journal,
+            reporter=self.reporter,
+            meter=self.meter,
+            prefix=PREFIX,
+            destinations={"p": self.holding},
+            known_providers=lambda: {"p"},
+            cancelled=lambda _, campaign, id: campaign in self.cancelled or id in self.cancelled,
+        )
+        self.told: list[tuple[Publication, dict[str, Any]]] = []
+        self._ids = itertools.count(1)
+
+    def request(self, text: str = "hello", headers: dict[str, Any] | None = None, **fields: Any) -> Delivery:
+        """A request, as the queue delivers it."""
+        body = {"id": f"m{next(self._ids)}", "to": "+7 900 000 00 00", "text": text, **fields}
+        return Delivery(json.dumps(body).encode(), headers=headers or {})
+
+    def come(self, delivery: Delivery) -> Delivery:
+        self.intake.arrived(delivery)
+        return delivery
+
+    def results(self) -> list[dict[str, Any]]:
+        """The results on their way, oldest first; `broker.confirm` ends their way."""
+        bodies = [json.loads(p.body) for p, _ in self.broker.published if p.exchange == f"{PREFIX}.results"]
+        return [body for body in bodies if "result_id" in body]
+
+    def lose_broker(self) -> None:
+        """As app does it."""
+        self.broker.connected = False
+        self.broker.published.clear()
+        self.broker.forwarded.clear()
+        self.outbox.connection_lost()
+        self.holding.broker_lost()
+
+    def find_broker(self) -> None:
+        self.broker.connected = True
+        self.outbox.pump()
+        self.holding.update()
+        self.holding.broker_up()
+
+
+@asynccontextmanager
+async def world(rules: dict[str, Any] | None = None, *, bound: bool = True, **settings: Any) -> AsyncIterator[Any]:
+    """A world whose provider is a simulator of its own, bound unless told otherwise; `.smsc` is the simulator."""
+    smsc = Smsc(Rules.model_validate(rules or {}))
+    await smsc.start()
+    made: Any = World(provider(smsc.port, **settings))
+    made.smsc = smsc
+    tasks = [asyncio.create_task(bind.run()) for bind in made.holding.binds]
+    try:
+        if bound:
+            await eventually(lambda: made.holding.state == "open")
+        yield made
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await smsc.stop()
