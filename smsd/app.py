@@ -131,6 +131,7 @@ class Daemon:
             prefix=prefix,
             outbox_full=lambda: self._outbox.full,
             draw=self._draw,
+            attempt=self._supervisor.attempt,
         )
 
     # --- what the links say

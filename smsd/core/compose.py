@@ -122,7 +122,7 @@ class Composer:
             return moment.strftime("%y%m%d%H%M%S").encode() + b"000+\0"
         if self._provider.validity is None:
             return b"\0"
-        minutes, seconds = divmod(round(self._provider.validity), 60)
+        minutes, seconds = divmod(max(1, round(self._provider.validity)), 60)
         hours, minutes = divmod(minutes, 60)
         days, hours = divmod(hours, 24)
         months, days = divmod(days, 30)

@@ -3,7 +3,7 @@
 Whether a message has ended, and as what, is decided here and nowhere else. Statuses only move forward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +97,10 @@ class Message:
     """The last result published."""
     status: str | None = None
     """The status of that result."""
+    untold: int = 0
+    """Results on their way to the broker."""
+    when_told: tuple[Callable[[], None], ...] = ()
+    """Called once none is: who repeated what they tell waits for them too."""
     possible_duplicate: bool = False
     corrects: str | None = None
     sent_at: float | None = None
@@ -123,13 +127,19 @@ class Message:
     @property
     def touched(self) -> bool:
         """Whether any part may have reached the provider."""
-        return any(part.attempts for part in self.parts)
+        return any(part.attempts or part.status == IN_FLIGHT for part in self.parts)
 
     def attach(self, delivery: Any) -> None:
         """A copy of its request has come: acked with it, and its sender hears of the results too."""
         self.deliveries.append(delivery)
         if (queue := delivery.reply_to) and queue not in self.reply_to:
             self.reply_to += (queue,)
+
+    def wait_again(self, part: Part) -> None:
+        """A part that was not written after all, or is to be handed over once more: in its place among the others."""
+        part.status = WAITING
+        self.todo.append(part)
+        self.todo.sort(key=lambda waiting: waiting.n)
 
     def end(self, ending: Ending) -> None:
         """Decides the end; the first decision stands. What has not been handed over stays so."""

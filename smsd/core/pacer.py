@@ -12,7 +12,7 @@ from collections import deque
 BURST = 0.05
 """Seconds of tokens that may be caught up after a late wake-up; a longer stall is forfeited."""
 
-GUARD = 0.005
+GUARD = 0.007
 """Seconds added to the ring's window: the provider counts on its own clock, behind a network that jitters."""
 
 RECOVERY = 0.1

@@ -1,7 +1,7 @@
 """Keeps one bind open for ever: connect, bind, pump octets between socket and session, wait, again."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from smsd.core.backoff import Backoff
@@ -42,7 +42,7 @@ class Owner(Protocol):
     def closed(self, bind: "Bind", host: Host, reason: str, asked: bool, wait: float) -> None: ...
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool: ...
     def timed_out(self, message: Message, part: Part) -> None: ...
-    def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None: ...
+    def lost(self, message: Message, part: Part, why: str) -> None: ...
     def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None: ...
     def noticed(self, sentence: str, octets_hex: str, malformed: bool) -> None: ...
     def answers_done(self) -> None: ...
@@ -51,12 +51,22 @@ class Owner(Protocol):
 class Bind:
     """One bind of a kind (transceiver, transmitter, receiver)."""
 
-    def __init__(self, provider: Provider, kind: str, dial: Dial, owner: Owner, draw: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        kind: str,
+        dial: Dial,
+        owner: Owner,
+        draw: Callable[[], float],
+        attempt: Callable[..., None],
+    ) -> None:
         self.provider = provider
         self.kind = kind
         self.open = False
         self._dial = dial
         self._owner = owner
+        self._attempt = attempt
+        """Tells the owner of one event, so that its failure does not cost the other events (rule 7)."""
         self._session: Session | None = None
         self._connection: Connection | None = None
         self._over: asyncio.Future[Closed] | None = None
@@ -255,16 +265,18 @@ class Bind:
         self._timer = self._loop.call_at(max(deadline, self._loop.time() + 0.001), self._tick)
 
     def _take(self, events: list[Event]) -> None:
-        owner = self._owner
+        owner, attempt = self._owner, self._attempt
         session = self._session
         self._taken = events
         for event in events:
             if type(event) is Answered:
-                message, part = event.context
-                if owner.answered(message, part, event.status, event.message_id, event.latency, event.late):
-                    self.rebind(explain(event.status))
+                attempt(event.context[0], self._answered, event)
+            elif type(event) is TimedOut:
+                attempt(event.context[0], owner.timed_out, *event.context)
+            elif type(event) is Closed:
+                self._closed(event)
             else:
-                self._take_rare(event)
+                attempt(None, self._take_rare, event)
         self._taken = []
         if self._leaving is not None:
             self._leave()
@@ -273,14 +285,24 @@ class Bind:
         if events and session is not None:
             owner.answers_done()
 
+    def _answered(self, event: Answered) -> None:
+        message, part = event.context
+        if self._owner.answered(message, part, event.status, event.message_id, event.latency, event.late):
+            self.rebind(explain(event.status))
+
+    def _closed(self, event: Closed) -> None:
+        self.flush()
+        for message, part in reversed(event.lost):  # the oldest last: what is sent again goes before all others
+            self._attempt(message, self._owner.lost, message, part, event.reason)
+        if self._over is not None and not self._over.done():
+            self._over.set_result(event)
+
     def _take_rare(self, event: Event) -> None:
         owner = self._owner
         if isinstance(event, Arrived):
             session = self._session
             assert session is not None
             owner.arrived(event.pdu, lambda status: self._answer(session, event.pdu, status))
-        elif isinstance(event, TimedOut):
-            owner.timed_out(*event.context)
         elif isinstance(event, Bound):
             self.open = True
             owner.bound(self, self._host, event.system_id)
@@ -291,12 +313,6 @@ class Bind:
             owner.noticed(event.sentence, f"{smpp_status.name(event.pdu.status)} seq {event.pdu.sequence}", False)
         elif isinstance(event, Malformed):
             owner.noticed(event.sentence, event.pdu_hex, True)
-        elif isinstance(event, Closed):
-            self.flush()
-            if event.lost:
-                owner.lost(event.lost, event.reason)
-            if self._over is not None and not self._over.done():
-                self._over.set_result(event)
 
     def _answer(self, session: Session, pdu: Pdu, status: int) -> None:
         """Answers a deliver_sm on the session that it came by; on a new one its sequence would mean nothing."""

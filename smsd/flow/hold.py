@@ -28,9 +28,12 @@ class Holds:
         self._unconfirmed: set[Message] = set()
 
     def hold(self, message: Message, lane: Lane) -> bool:
-        """Begins to hold the message if its wait is long enough; False means: keep it here."""
+        """Begins to hold the message if its wait is long enough; False means: keep it here.
+
+        A message with segments in flight stays: its copy could not tell what becomes of them.
+        """
         wait = message.due - time.time()
-        if wait <= LOCAL or not self._broker.connected:
+        if wait <= LOCAL or message.in_flight or not self._broker.connected:
             return False
         delivery = next((delivery for delivery in message.deliveries if not delivery.stale), None)
         if delivery is None:

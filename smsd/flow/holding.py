@@ -5,7 +5,7 @@ Consuming follows from facts: a bind is open (or was a moment ago), nobody pause
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -56,6 +56,7 @@ class Holding:
         prefix: str,
         outbox_full: Callable[[], bool],
         draw: Callable[[], float],
+        attempt: Callable[..., None],
     ) -> None:
         self.provider = provider
         self.name = provider.name
@@ -69,7 +70,9 @@ class Holding:
         self._composer = Composer(provider, int(draw() * 65536))
         self.lane = Lane(provider, Pacer(provider.max_rate, self._loop.time()), journal, broker, reporter, meter)
         group = provider.receipt_group or f"={provider.name}"
-        self.receipts = Receipts(provider, group, journal, broker, reporter, meter, publish, prefix, self._in_flight_to)
+        self.receipts = Receipts(
+            provider, group, journal, broker, reporter, meter, publish, prefix, self._in_flight_to, outbox_full
+        )
         self._settler = Settler(
             provider,
             self.lane,
@@ -83,7 +86,7 @@ class Holding:
             group,
         )
         kinds = KINDS.get(provider.bind, (provider.bind,))
-        self.binds = [Bind(provider, kind, dial, self, draw) for kind in kinds]
+        self.binds = [Bind(provider, kind, dial, self, draw, attempt) for kind in kinds]
         self._tasks: list[asyncio.Task[None]] = []
         self._consuming = False
         self._unbound_at = self._loop.time()
@@ -121,6 +124,9 @@ class Holding:
     def take(self, message: Message) -> None:
         if not self._hold_on_arrival(message):
             self.lane.add(message)
+
+    def cancel(self, message: Message) -> bool:
+        return self.lane.cancel(message)
 
     def _hold_on_arrival(self, message: Message) -> bool:
         return message.due > time.time() + 60 and self._holds.hold(message, self.lane)
@@ -295,9 +301,9 @@ class Holding:
     def timed_out(self, message: Message, part: Part) -> None:
         self._settler.timed_out(message, part)
 
-    def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None:
+    def lost(self, message: Message, part: Part, why: str) -> None:
         self.lane.link = None
-        self._settler.lost(parts, why)
+        self._settler.lost(message, part, why)
 
     def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None:
         self.receipts.arrived(pdu, answer)

@@ -1,5 +1,6 @@
 """From a delivery to a message in its lane, or to a result that says why not."""
 
+import asyncio
 import time
 from collections.abc import Callable, Container, Mapping
 from functools import partial
@@ -21,6 +22,9 @@ log = structlog.get_logger("smsd.intake")
 REROUTED = "x-smsd-rerouted"
 """Header of a request that was given to its queue after the broker had returned it: once is enough."""
 
+AGAIN = 5.0
+"""Seconds before a delivery whose copy the broker refused returns to its queue, from where it comes at once."""
+
 NAMES_WARNED = 1000
 """Unknown field names remembered, so that each is warned about once."""
 
@@ -33,6 +37,7 @@ class Destination(Protocol):
     def compose(self, request: SendRequest, reference: int | None) -> Composed: ...
     def bound_clock(self) -> float: ...
     def take(self, message: Message) -> None: ...
+    def cancel(self, message: Message) -> bool: ...
 
 
 class Intake:
@@ -153,16 +158,14 @@ class Intake:
 
     def _resume(self, delivery: Delivery, message: Message) -> None:
         """A message that rested at the broker is back, with all that is known of it."""
-        message.held = False
-        message.attach(delivery)
-        if self._cancelled(message.provider, message.request.campaign, message.id):
-            message.due = 0.0
         destination = self._destinations.get(message.provider)
         if destination is None:
-            message.held = True
-            message.deliveries.clear()
             delivery.give_back()
-        else:
+            return
+        message.held = False
+        message.attach(delivery)
+        cancelled = self._cancelled(message.provider, message.request.campaign, message.id)
+        if not (cancelled and destination.cancel(message)):
             destination.take(message)
 
     def _refuse(
@@ -198,7 +201,7 @@ class Intake:
                 delivery.ack()
             else:
                 log.error("dead_queue_refuses", detail=f"{self._prefix}.dead: {answer.value}; trying again later")
-                delivery.give_back()
+                asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
 
         log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
         headers = {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]}
@@ -239,7 +242,9 @@ class Intake:
         self, delivery: Delivery, known: dict[str, Any], provider: str, why: Any, before: Known | None
     ) -> None:
         """The broker gave up on it: what is known of it already counts more than that."""
-        if before is not None and before.result is not None:
+        if before is not None and before.message is not None and before.message.held:
+            self._resume(delivery, before.message)
+        elif before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
         elif before is not None and before.message is not None:
             before.message.attach(delivery)
@@ -255,7 +260,7 @@ class Intake:
             if answer is Confirm.DONE:
                 delivery.ack()
             else:
-                delivery.give_back()
+                asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
 
         self._broker.forward(delivery, f"{self._prefix}.requests", delivery.key, {REROUTED: "1"}, answered)
 

@@ -61,6 +61,8 @@ class Lane:
         self._expiring: set[Message] = set()
         self._swept_at = 0.0
         self._waking = False
+        self._intending = False
+        """Whether what comes back from the journal at once is written by the turn that gave it."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -106,7 +108,9 @@ class Lane:
         link = self.link
         if link is not None and not self._stands_still(now):
             self._write_ready(now)
+            self._intending = True
             self._intend(link, now, wall)
+            self._intending = False
             link.flush()
         self._arm(now, wall)
 
@@ -138,15 +142,17 @@ class Lane:
         if self._ready or not self._write(message, part, now):
             self._ready.append((message, part))
             self._arm(now, time.time())
+        if not self._intending:  # a commit that came later: somebody has to write the octets, and to fill the window
+            self.wake()
 
     def _write_ready(self, now: float) -> None:
         while self._ready and self._write(*self._ready[0], now):
             self._ready.popleft()
 
     def _write(self, message: Message, part: Part, now: float) -> bool:
-        """Writes the part if its token is there."""
+        """Writes the part if its token is there; takes it back if the facts have changed since its turn."""
         link = self.link
-        if link is None or self._stands_still(now):
+        if link is None or not link.room() or message.ending is not None or self._stands_still(now):
             self._take_back(message, part)
             return True
         if self.pacer.due(now, part.cost) > now:
@@ -164,9 +170,12 @@ class Lane:
     def _take_back(self, message: Message, part: Part) -> None:
         """An intended part that was never written waits again, before all others."""
         self._intended -= 1
-        part.status = WAITING
         message.in_flight -= 1
-        message.todo.insert(0, part)
+        if message.ending is not None:  # another segment has decided it meanwhile
+            part.status = WAITING
+            self.conclude(message)
+            return
+        message.wait_again(part)
         self.turns.add(message, first=True)
 
     def unbound(self) -> None:

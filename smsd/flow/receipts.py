@@ -52,6 +52,7 @@ class Receipts:
         publish: Callable[[Publication, Callable[[], None] | None], None],
         prefix: str,
         in_flight_to: Callable[[str], bool],
+        outbox_full: Callable[[], bool],
     ) -> None:
         self.provider = provider
         self._group = group
@@ -62,6 +63,7 @@ class Receipts:
         self._publish = publish
         self._prefix = prefix
         self._in_flight_to = in_flight_to
+        self._outbox_full = outbox_full
         self._awaiting: deque[tuple[float, Message]] = deque()
         """Messages whose receipt must come by a time, in the order of these times."""
         self._parked: dict[str, tuple[float, Receipt, Pdu, Answer]] = {}
@@ -72,7 +74,7 @@ class Receipts:
     def arrived(self, pdu: Pdu, answer: Answer) -> None:
         """A deliver_sm or data_sm. `answer` must be called exactly once."""
         once = _Once(answer)
-        if not (self._broker.connected or self._journal.durable):
+        if not (self._broker.connected or self._journal.durable) or self._outbox_full():
             once(self.provider.deliver_fail_status)
             return
         self._unsafe.append((asyncio.get_running_loop().time(), once))
@@ -130,7 +132,10 @@ class Receipts:
             answer(0)
 
         if part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {"uncertain"}:
-            safe()  # a repeat, or late news of an ended message
+            if message.untold and not self._journal.durable:
+                message.when_told += (safe,)  # a repeat is no safer than the receipt that it repeats
+            else:
+                safe()  # or late news of an ended message
             return
         part.receipt = receipt.as_json()
         if receipt.outcome is Outcome.INTERMEDIATE:

@@ -40,6 +40,7 @@ class Reporter:
         final = ending.status in FINAL or not message.receipt_asked
         message.result = publication
         message.status = ending.status
+        message.untold += 1
         self._journal.conclude(message, publication, final)
         self._meter.result(message.provider, ending.status)
         self._outbox.add(publication, lambda: self._confirmed(message, safe))
@@ -47,11 +48,16 @@ class Reporter:
             self._log(message, ending, now)
 
     def _confirmed(self, message: Message, safe: Callable[[], None] | None) -> None:
+        message.untold -= 1
         deliveries, message.deliveries = message.deliveries, []
         for delivery in deliveries:
             delivery.ack()
         if safe is not None:
             safe()
+        if message.when_told and not message.untold:
+            waiting, message.when_told = message.when_told, ()
+            for told in waiting:
+                told()
 
     def _log(self, message: Message, ending: Ending, now: float) -> None:
         why = {"reason": ending.reason, "smpp_status": ending.smpp_status} if ending.reason else {}

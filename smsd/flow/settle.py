@@ -6,7 +6,7 @@ sent again in silence (rule 3 of design.md): `on_uncertain` decides, and the res
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import structlog
 
@@ -93,13 +93,12 @@ class Settler:
         return key
 
     def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict) -> bool:
-        part.status = WAITING
         message.last_status = status
-        message.todo.insert(0, part)
         if message.ending is not None:  # another segment has decided it already
-            message.todo.clear()
+            part.status = WAITING
             self._lane.conclude(message)
             return False
+        message.wait_again(part)
         now = self._clock()
         if message.first_refused_at is None:
             message.first_refused_at = now
@@ -142,19 +141,16 @@ class Settler:
         detail = f"handed to the provider, no answer within submit_timeout ({self.provider.submit_timeout:g} s)"
         self._uncertain(message, part, "no-response", detail)
 
-    def lost(self, parts: Iterable[tuple[Message, Part]], why: str) -> None:
-        """The link is gone with these unanswered, oldest first."""
-        for message, part in reversed(list(parts)):
-            self._meter.segment(message.provider, "lost")
-            self._uncertain(message, part, "connection-lost", f"handed to the provider, then the link was lost: {why}")
+    def lost(self, message: Message, part: Part, why: str) -> None:
+        """The link is gone, and this part with it unanswered."""
+        self._meter.segment(message.provider, "lost")
+        self._uncertain(message, part, "connection-lost", f"handed to the provider, then the link was lost: {why}")
 
     def _uncertain(self, message: Message, part: Part, slug: str, detail: str) -> None:
         message.in_flight -= 1
         if message.resend and message.ending is None:
-            part.status = WAITING
             message.possible_duplicate = True
-            message.todo.insert(0, part)
-            message.todo.sort(key=lambda waiting: waiting.n)
+            message.wait_again(part)
             now = self._clock()
             if message.first_refused_at is None:
                 message.first_refused_at = now

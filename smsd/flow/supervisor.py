@@ -3,9 +3,11 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
+from smsd.core.message import Message
 from smsd.flow.ports import Delivery
 
 log = structlog.get_logger("smsd")
@@ -41,6 +43,17 @@ class Supervisor:
                 self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
         return guarded
+
+    def attempt(self, message: Message | None, act: Callable[..., None], *arguments: Any) -> None:
+        """`act`, but when it fails nobody else is the worse for it: those behind it go on, `message` is parked."""
+        try:
+            act(*arguments)
+        except Exception as error:
+            self._tell("bind", error)
+            if message is not None:
+                deliveries, message.deliveries = message.deliveries, []
+                for delivery in deliveries:
+                    self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
     def _tell(self, where: str, error: Exception) -> None:
         self.crashes += 1

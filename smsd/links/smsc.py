@@ -28,7 +28,8 @@ class SmscConnection(asyncio.Protocol):
     """One open connection."""
 
     def __init__(self, peer: Peer) -> None:
-        self._peer = peer
+        self._peer: Peer | None = peer
+        """None once we have closed: the end of an old connection must not be taken for that of the next one."""
         self._transport: asyncio.Transport | None = None
         self.writable = True
         """False while the socket takes no more: what is written then would only wait in our memory."""
@@ -47,43 +48,50 @@ class SmscConnection(asyncio.Protocol):
                 raw.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def data_received(self, data: bytes) -> None:
-        self._peer.received(data)
+        if self._peer is not None:
+            self._peer.received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        self._peer.lost(str(error) if error else "the provider closed the connection")
+        if self._peer is not None:
+            self._peer.lost(str(error) if error else "the provider closed the connection")
 
     def pause_writing(self) -> None:
         self.writable = False
 
     def resume_writing(self) -> None:
         self.writable = True
-        self._peer.resumed()
+        if self._peer is not None:
+            self._peer.resumed()
 
     def write(self, octets: bytes) -> None:
         if self._transport is not None:
             self._transport.write(octets)
 
     def close(self) -> None:
-        """Closes after writing what is left."""
+        """Closes at once: what the peer's TCP does not take now would keep the old connection open beside the next."""
+        self._peer = None
         if self._transport is not None:
-            self._transport.close()
+            self._transport.close() if self.writable else self._transport.abort()
 
 
 class Dialer:
-    """Opens connections to one provider. Raises SettingsError-free OSError for unreadable TLS files on creation."""
+    """Opens connections to one provider. Its TLS files are read anew each time: certificates get renewed."""
 
     def __init__(self, tls: Tls | None) -> None:
         self._tls = tls
-        self._context = _context(tls) if tls is not None else None
 
     async def __call__(self, host: str, port: int, peer: Peer) -> SmscConnection:
         """Connects. Raises LinkDown with a sentence for people."""
         loop = asyncio.get_running_loop()
         server_hostname = (self._tls.server_hostname or host) if self._tls is not None else None
         try:
+            context = _context(self._tls) if self._tls is not None else None
+        except OSError as error:  # ssl.SSLError is one too
+            raise LinkDown("smsc", f"TLS: the files of this provider can't be used: {error}") from None
+        try:
             _, connection = await loop.create_connection(
-                lambda: SmscConnection(peer), host, port, ssl=self._context, server_hostname=server_hostname
+                lambda: SmscConnection(peer), host, port, ssl=context, server_hostname=server_hostname
             )
         except ssl.SSLCertVerificationError as error:
             raise LinkDown("smsc", f"TLS: the certificate is not accepted: {error.verify_message}") from None

@@ -149,6 +149,7 @@ def test_a_national_number_goes_out_in_international_form() -> None:
 @pytest.mark.parametrize(
     ("seconds", "period"),
     [
+        (0.4, b"000000000001000R"),
         (1, b"000000000001000R"),
         (3600, b"000000010000000R"),
         (2 * 86_400 + 3 * 3600 + 4 * 60 + 5, b"000002030405000R"),
@@ -156,7 +157,7 @@ def test_a_national_number_goes_out_in_international_form() -> None:
         (366 * 86_400, b"010006000000000R"),
     ],
 )
-def test_validity_is_a_time_from_now_in_units_of_thirty_days_and_twelve_months(seconds: int, period: bytes) -> None:
+def test_validity_is_a_time_from_now_in_units_of_thirty_days_and_twelve_months(seconds: float, period: bytes) -> None:
     assert differences(one(validity=f"{seconds}s")) == {"validity_period": period}
 
 

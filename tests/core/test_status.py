@@ -21,6 +21,7 @@ UINT32 = st.integers(0, 0xFFFFFFFF)
         (0xFE, "ESME_RDELIVERYFAILURE"),
         (0xFF, "ESME_RUNKNOWNERR"),
         (0x104, "ESME_RINVDCS"),
+        (0x09, "0x09"),
         (0x410, "0x410"),
         (0x0A0B, "0xA0B"),
     ],

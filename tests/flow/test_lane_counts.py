@@ -46,7 +46,7 @@ async def test_a_link_lost_between_intent_and_write_sends_nothing_and_the_segmen
         await eventually(w.results)
         texts = [submit["text"] for submit in w.smsc.record.submits()]
         assert (len(texts), "".join(texts)) == (3, LONG)
-        assert [submit["udh"][-2:] for submit in w.smsc.record.submits()] == ["01", "02", "03"]
+        assert [submit["short_message"][10:12] for submit in w.smsc.record.submits()] == ["01", "02", "03"]
         assert w.results()[0]["attempts"] == 1
 
 

@@ -21,6 +21,7 @@ from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
+from smsd.flow.supervisor import Supervisor
 from smsd.links.journal import MemoryJournal
 from smsd.links.meter import PrometheusMeter
 from smsd.links.smsc import Dialer
@@ -97,26 +98,27 @@ class Broker:
         self.connected = True
         self.blocked = False
         self.published: list[tuple[Publication, Callable[[Confirm], None]]] = []
-        self.forwarded: list[tuple[Delivery, str, dict[str, Any], Callable[[Confirm], None]]] = []
-        self.copies: list[str] = []
-        self.consuming = False
+        self.forwarded: list[tuple[Delivery, tuple[str, str], dict[str, Any], Callable[[Confirm], None]]] = []
+        self.copies: list[tuple[str, Publication]] = []
+        self.prefetch: dict[str, int] = {}
+        """Of those whose queues are read."""
 
     def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
         self.published.append((publication, then))
 
     def copy(self, queue: str, publication: Publication) -> None:
-        self.copies.append(queue)
+        self.copies.append((queue, publication))
 
     def forward(
         self, delivery: Any, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
     ) -> None:
-        self.forwarded.append((delivery, exchange, headers, then))
+        self.forwarded.append((delivery, (exchange, key), headers, then))
 
     def consume(self, provider: str, prefetch: int) -> None:
-        self.consuming = True
+        self.prefetch[provider] = prefetch
 
     def stop_consuming(self, provider: str) -> None:
-        self.consuming = False
+        del self.prefetch[provider]
 
     def confirm(self, answer: Confirm = Confirm.DONE) -> None:
         """Answers everything that was published."""
@@ -132,11 +134,12 @@ class World:
         self.broker = Broker()
         self.journal = MemoryJournal()
         self.meter = PrometheusMeter({"p": provider}, version="test")
-        self.outbox = Outbox(self.broker, self.journal, lambda full: self.holding.update(), lambda entry, answer: None)
+        self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
         self.events = Events(self.outbox.add, self.meter, PREFIX, "here")
         self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
         self.cancelled: set[str] = set()
-        self.crashes: list[Exception] = []
+        self.buried: list[Delivery] = []
+        self.supervisor = Supervisor(lambda delivery, *_: self.buried.append(delivery))
         self.holding = Holding(
             provider,
             dial=Dialer(provider.tls),
@@ -150,6 +153,7 @@ class World:
             prefix=PREFIX,
             outbox_full=lambda: self.outbox.full,
             draw=lambda: 0.0,
+            attempt=self.supervisor.attempt,
         )
         self.intake = Intake(
             broker=self.broker,

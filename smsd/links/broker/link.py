@@ -44,7 +44,7 @@ class BrokerLink:
         self._backoff = Backoff(0.5, 30.0, draw)
         self._session: AmqpSession | None = None
         self._up = False
-        self._ended: asyncio.Future[str] | None = None
+        self._begun = False
         self._blocked = False
         self._channels: dict[str, ConsumeChannel] = {}
         self._wanted: dict[str, int] = {}
@@ -76,7 +76,10 @@ class BrokerLink:
     # --- the connection
 
     async def run(self) -> None:
-        """Keeps a connection for ever; ends only by cancellation."""
+        """Keeps a connection for ever; ends only by cancellation. Begun anew after a crash, it tells of that first."""
+        if self._begun:
+            self.on_down("begun anew after an error of our own")
+        self._begun = True
         turn = 0
         while True:
             url = self._urls[turn % len(self._urls)]
@@ -92,6 +95,7 @@ class BrokerLink:
         ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def end(reason: str) -> None:
+            self._session, self._up = None, False  # at once: a publish on it would raise in whoever asks for it
             if not ended.done():
                 ended.set_result(reason)
 
@@ -99,7 +103,8 @@ class BrokerLink:
         try:
             await session.open(url, self._password, self._heartbeat, self._name, self._tls, CONNECT_TIMEOUT)
             await self._prepare(session)
-            self._session, self._up = session, True
+            await self._listen(session)
+            self._up = True
             self.state = f"connected to {amqp.shown(url)}"
             self._backoff.reset()
             self.on_up()
@@ -118,6 +123,10 @@ class BrokerLink:
             raise LinkDown("broker", f"missing: {', '.join(missing)}; `smsd topology` prints what to import")
         self._tag = 0
         await session.publisher(self._confirmed, self._was_returned)
+        self._session = session
+
+    async def _listen(self, session: AmqpSession) -> None:
+        """What waits among the returned comes at once, and may have to be passed on: the publisher is there already."""
         returned = await session.consumer("returned")
         await returned.consume(f"{self._prefix}.returned", 100, self._deliver(returned, self.on_returned))
         control = await session.consumer("control")
@@ -207,9 +216,9 @@ class BrokerLink:
 
     def _send(self, publication: Publication, exchange: str, key: str, then: Callable[[Confirm], None]) -> None:
         if self._session is not None:  # else as if lost with the connection: `on_down` tells whoever asked
-            self._tag += 1
-            self._unconfirmed[self._tag] = (exchange, publication.message_id, then)
             self._session.publish(publication, exchange, key, self._app_id)
+            self._tag += 1  # only now: what could not be written has no tag at the broker
+            self._unconfirmed[self._tag] = (exchange, publication.message_id, then)
 
     def forward(
         self, delivery: Delivery, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
@@ -217,9 +226,9 @@ class BrokerLink:
         """A delivery's body and properties to another exchange, with more headers: hold queues and the dead queue."""
         if self._session is not None:
             properties = amqp.with_headers(delivery.raw_properties, headers)
+            self._session.republish(exchange, key, delivery.body, properties)
             self._tag += 1
             self._unconfirmed[self._tag] = (exchange, properties.message_id or "", then)
-            self._session.republish(exchange, key, delivery.body, properties)
 
     def _was_returned(self, message_id: str, exchange: str) -> None:
         """basic.return comes before the ack of the same publish, which would otherwise look like success."""
