@@ -147,6 +147,9 @@ class Bind:
             reason = down.reason if isinstance(down, LinkDown) else "no connection within bind_timeout"
             self._owner.unreachable(host, reason, wait)
             return wait
+        if self._asked:  # stopped while it dialled
+            self._end_connection()
+            return 0.0
         self._host = host
         self._session = Session(self.kind, self._fields(), self._limits)
         self._session.connected(self._loop.time())

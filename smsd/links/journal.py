@@ -1,6 +1,6 @@
 """The journal, in memory: what the flow needs to know of messages, as long as the process lives.
 
-Bounded: of messages with a result the last ENDED_MAX are remembered, of ids for receipts the last IDS_MAX.
+Bounded: of ended messages the last ENDED_MAX are remembered, of ids for receipts the last IDS_MAX.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from smsd.core.message import Known, Message, Part
 from smsd.core.publication import Publication
 
 ENDED_MAX = 200_000
-"""Requests whose last result can still be told again, those whose receipt may never come among them."""
+"""Ended requests whose result can still be told again."""
 
 IDS_MAX = 200_000
 """SMSC ids whose receipts can still be matched."""
@@ -52,7 +52,7 @@ class MemoryJournal:
         entry.result = result
         if final:
             entry.message = None
-        self._end(message.id)
+            self._end(message.id)
 
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         self._entries[message_id] = Known(fingerprint, None, result)

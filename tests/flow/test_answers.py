@@ -184,3 +184,13 @@ async def test_a_full_outbox_refuses_what_the_provider_sends_until_there_is_room
         await eventually(lambda: [r["status"] for r in w.results()] == ["delivered"])
         w.broker.confirm()
         await eventually(lambda: w.smsc.record.answers.get(0) == 1)
+
+
+@in_a_loop
+async def test_a_bind_that_is_stopped_while_it_dials_is_never_asked_for() -> None:
+    async with world(bound=False) as w:
+        await asyncio.sleep(0)
+        await w.holding.binds[0].stop()
+        await eventually(lambda: w.smsc.record.events())
+        await eventually(lambda: w.smsc.record.events()[-1]["event"] == "closed")
+        assert w.smsc.record.received == {}

@@ -70,7 +70,7 @@ class Delivery:
         self._properties = properties
         self._tag: int = method.delivery_tag
         self.body = body
-        self.key: str = _text(method.routing_key)
+        self.key: str = _text(method.routing_key) or ""
         self.redelivered: bool = method.redelivered
         self.provider = channel.name
         self.priority = priority
@@ -430,9 +430,9 @@ _PROPERTY_NAMES = (
 )
 
 
-def _text(value: Any) -> Any:
+def _text(value: str | bytes | None) -> str | None:
     """A short string. pika leaves one that is no UTF-8 as octets, which nothing behind it expects."""
-    return value.decode("utf-8", "replace") if type(value) is bytes else value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def shown(url: str) -> str:
