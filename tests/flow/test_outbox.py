@@ -11,7 +11,7 @@ from world import Broker, in_a_loop, settle
 from smsd.core.publication import Confirm, Publication
 from smsd.flow import outbox as module
 from smsd.flow.outbox import FULL, ROOM, Outbox
-from smsd.links.broker.amqp import ConsumeChannel
+from smsd.links.broker.consume import ConsumeChannel
 from smsd.links.journal import MemoryJournal
 
 STEPS = st.lists(

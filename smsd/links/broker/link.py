@@ -15,7 +15,8 @@ from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
 from smsd.core.topology import Topology, work_queue
 from smsd.links.broker import amqp
-from smsd.links.broker.amqp import AmqpSession, ConsumeChannel, Delivery
+from smsd.links.broker.amqp import AmqpSession
+from smsd.links.broker.consume import ConsumeChannel, Delivery
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one try at one node of the cluster, authentication included."""
