@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -65,7 +66,12 @@ def timestamp(moment: float) -> str:
 @lru_cache(maxsize=1024)
 def _timestamp(milliseconds: int) -> str:
     second, thousandth = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{thousandth:03d}Z"
+    return f"{_whole_second(second)}{thousandth:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
 
 
 def _vendor_tlvs(value: Any) -> tuple[tuple[int, bytes], ...]:
@@ -128,13 +134,17 @@ class SendRequest(BaseModel):
     callback: Annotated[Any, PlainValidator(_callback)] = None
 
 
+_VALIDATE: Callable[[bytes], SendRequest] = SendRequest.__pydantic_validator__.validate_json
+"""model_validate_json without its own layer: it is called for every message."""
+
+
 def read_request(body: bytes, message_id: str | None) -> SendRequest:
     """The request in `body`; `message_id` (AMQP) stands in for a missing id.
 
     Raises Unreadable for what is not JSON, and Refused, naming the field and what to do, for everything else.
     """
     try:
-        request = SendRequest.model_validate_json(body)
+        request = _VALIDATE(body)
     except ValidationError:
         request = _reread(body, message_id)
     if request.id is None:

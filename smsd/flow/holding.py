@@ -35,6 +35,10 @@ GIVE_BACK_AFTER = 60.0
 """Seconds without a bind after which waiting messages go back to their queue; RabbitMQ closes the channel of a consumer
 that keeps one for 30 minutes."""
 
+PREFETCH = 500
+"""Messages of each priority that keep the window full at any rate, unless the window itself is larger; more of them
+would only go cold in our memory."""
+
 KINDS = {"split": ("transmitter", "receiver")}
 
 
@@ -154,7 +158,8 @@ class Holding:
     def _prefetch(self) -> int:
         """About two seconds' worth, at least the window: nothing stays unacked for long, and the window stays full."""
         rate, window = self.provider.max_rate, self.provider.window
-        return max(2 * window, 500) if rate is None else min(max(window, round(2 * rate)), 5000)
+        enough = max(2 * window, PREFETCH)
+        return enough if rate is None else min(max(window, round(2 * rate)), enough)
 
     def has_seen_its_queues(self) -> bool:
         """Whether the broker has nothing more for us: not even the prefetch is used up."""

@@ -3,6 +3,7 @@
 The only place that acks a request (rule 1 of design.md: only after its result is confirmed by the broker).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,8 +31,8 @@ class Reporter:
         self._journal = journal
         self._meter = meter
         self._prefix = prefix
-        self._line = log.bind().info
-        """Bound once: this line is written for every message."""
+        self._log_of_messages = log.bind()
+        """Bound once: its line is written for every message."""
 
     def report(self, message: Message, ending: Ending, safe: Callable[[], None] | None = None) -> None:
         """Publishes a message's result; `safe` is called once the broker has it."""
@@ -60,8 +61,10 @@ class Reporter:
                 told()
 
     def _log(self, message: Message, ending: Ending, now: float) -> None:
+        if not self._log_of_messages.is_enabled_for(logging.INFO):
+            return
         why = {"reason": ending.reason, "smpp_status": ending.smpp_status} if ending.reason else {}
-        self._line(
+        self._log_of_messages.info(
             "message",
             id=message.id,
             provider=message.provider,
