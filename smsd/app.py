@@ -14,6 +14,7 @@ import structlog
 
 from smsd import __version__
 from smsd.core.contract import timestamp
+from smsd.core.errors import JournalDamaged, JournalHeld
 from smsd.core.publication import Confirm
 from smsd.core.topology import Topology, topology
 from smsd.flow.control import Control
@@ -21,13 +22,15 @@ from smsd.flow.events import Events
 from smsd.flow.hold import Holds
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
-from smsd.flow.outbox import Entry, Outbox
+from smsd.flow.outbox import IN_MEMORY, Entry, Outbox
+from smsd.flow.recovery import recover
 from smsd.flow.report import Reporter
 from smsd.flow.supervisor import Supervisor
 from smsd.links import systemd
 from smsd.links.broker.client import tls_context
 from smsd.links.broker.link import BrokerLink
-from smsd.links.journal import MemoryJournal
+from smsd.links.journal.file import DiskTrouble, File
+from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
 from smsd.links.smsc import Dialer
 from smsd.links.web import Reply, Request, WebServer
@@ -53,7 +56,7 @@ def topology_of(settings: Settings) -> Topology:
 class Daemon:
     """smsd run."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, file: File) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._draw = random.Random().random
@@ -63,16 +66,27 @@ class Daemon:
         self._stop_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._holdings: dict[str, Holding] = {}
+        self._paused: set[str] = set()
+        """Providers that were paused in an earlier run."""
+        self._parked: dict[str, list[tuple[int, float, bytes]]] = {}
+        """PDUs that an earlier run could not deal with, until their provider is held again."""
         node = settings.node or socket.gethostname()
         self.node = node
         prefix = settings.broker.prefix
         self._meter = PrometheusMeter(settings.providers, version=__version__)
-        self._journal = MemoryJournal()
+        self._exit = 0
+        self._journal = SqliteJournal(
+            file,
+            attempt=lambda *what: self._supervisor.attempt(*what),
+            on_trouble=self._journal_trouble,
+            on_damage=self._journal_damaged,
+            on_commit=self._meter.journal_committed,
+        )
         self._broker = self._make_broker(node)
         self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
-        self._events = Events(self._outbox.add, self._meter, prefix, node)
+        self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
-        self._control = Control(self._broker, self._holdings, self.status)
+        self._control = Control(self._broker, self._journal, self._holdings, self.status)
         self._intake = Intake(
             broker=self._broker,
             journal=self._journal,
@@ -82,6 +96,7 @@ class Daemon:
             destinations=self._holdings,
             known_providers=lambda: settings.providers,
             cancelled=self._control.cancelled,
+            with_delivery=lambda *what: self._supervisor.with_delivery(*what),
         )
         self._supervisor = Supervisor(self._intake.bury)
         self._wire_broker()
@@ -117,8 +132,8 @@ class Daemon:
     def _make_holding(self, name: str) -> Holding:
         provider = self._settings.providers[name]
         prefix = self._settings.broker.prefix
-        holds = Holds(self._broker, prefix, lambda name: self._holdings[name].bound_clock())
-        return Holding(
+        holds = Holds(self._broker, self._journal, prefix, lambda name: self._holdings[name].bound_clock())
+        holding = Holding(
             provider,
             dial=Dialer(provider.tls),
             broker=self._broker,
@@ -133,8 +148,38 @@ class Daemon:
             draw=self._draw,
             attempt=self._supervisor.attempt,
         )
+        holding.lane.paused = name in self._paused
+        for number, at, octets in self._parked.pop(name, ()):
+            holding.receipts.restore(number, at, octets)
+        return holding
+
+    def _recover(self) -> None:
+        """Takes up what an earlier run has left in the journal."""
+        self._outbox.restore(*self._journal.left(IN_MEMORY))
+        recover(self._journal.uncertain(), self._journal, self._reporter)
+        standing = self._journal.standing()
+        self._paused = {provider for provider, kind, _ in standing if kind == "paused"}
+        self._control.restore(decided for decided in standing if decided[1] != "paused")
+        for number, at, provider, octets in self._journal.parked():
+            self._parked.setdefault(provider, []).append((number, at, octets))
 
     # --- what the links say
+
+    def _journal_trouble(self, why: str) -> None:
+        if why:
+            self._meter.journal_failed()
+            self._events.emit("intake_stopped", detail=f"{why}; requests stay in RabbitMQ until it can be written")
+        else:
+            self._events.emit("intake_resumed", detail="the journal can be written again")
+        for holding in self._holdings.values():
+            holding.update()
+
+    def _journal_damaged(self, why: str) -> None:
+        """Nothing can be made safe any more: what is known only in memory is as good as lost already."""
+        log.critical("journal", detail=why)
+        self._exit = os.EX_SOFTWARE
+        self._stop_now.set()
+        self._stopping.set()
 
     def _broker_up(self) -> None:
         log.info("broker", state=self._broker.state)
@@ -189,6 +234,7 @@ class Daemon:
                 log.error("http", detail=f"can't listen on {self._settings.http.listen}: {error.strerror or error}")
                 return os.EX_TEMPFAIL
             log.info("listening", detail=f"/metrics /livez /readyz /status on port {port}")
+        self._recover()
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")
         systemd.ready()
@@ -196,7 +242,7 @@ class Daemon:
         self._keep("sweep", self._sweep)
         await self._stopping.wait()
         await self._stop()
-        return 0
+        return self._exit
 
     def _asked_to_stop(self) -> None:
         (self._stop_now if self._stopping.is_set() else self._stopping).set()
@@ -223,6 +269,7 @@ class Daemon:
         for task in (drain, now, *self._tasks):
             task.cancel()
         await asyncio.gather(drain, now, *self._tasks, return_exceptions=True)
+        await self._journal.close(FLUSH_TIMEOUT)
         await self._web.stop()
 
     async def _drain(self) -> None:
@@ -263,6 +310,8 @@ class Daemon:
             return Reply.json({"ok": True})
 
         async def readyz(_: Request) -> Reply:
+            if self._journal.trouble is not None:
+                return Reply.json({"ready": False, "detail": self._journal.trouble}, 503)
             if self._broker.connected:
                 return Reply.json({"ready": True})
             return Reply.json({"ready": False, "detail": f"no broker: {self._broker.state}"}, 503)
@@ -304,6 +353,7 @@ class Daemon:
             config_ok=True,
             config_at=self._started_at,
             uncertain={},
+            journal_bytes=self._journal.size(),
         )
 
 
@@ -327,4 +377,10 @@ def run(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    return await Daemon(settings).run()
+    journal = settings.journal
+    try:
+        file = File(journal.path, journal.durability, journal.keep)
+    except (JournalHeld, JournalDamaged, DiskTrouble) as error:
+        log.critical("journal", detail=str(error))
+        return os.EX_SOFTWARE if isinstance(error, JournalDamaged) else os.EX_TEMPFAIL
+    return await Daemon(settings, file).run()

@@ -6,7 +6,7 @@ import click
 
 from smsd import __version__
 
-COMMANDS = ("run", "check", "send", "preview", "status", "topology", "simulator")
+COMMANDS = ("run", "check", "send", "preview", "status", "trace", "log", "topology", "simulator")
 
 
 class Commands(click.Group):

@@ -36,3 +36,11 @@ class LinkDown(Exception):
         super().__init__(reason)
         self.link = link
         self.reason = reason
+
+
+class JournalDamaged(Exception):
+    """The journal's file can't be used; the sentence says why, and what to do."""
+
+
+class JournalHeld(Exception):
+    """Another daemon has the journal open."""

@@ -3,7 +3,7 @@
 Whether a message has ended, and as what, is decided here and nowhere else. Statuses only move forward.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ class Part:
     smpp_status: int | None = None
     receipt: dict[str, Any] | None = None
     attempts: int = 0
+    intent: int | None = None
+    """The journal's number of its intent, as long as no outcome is known."""
 
     @property
     def accepted(self) -> bool:
@@ -52,7 +54,7 @@ class Ending:
 ALL_SENT = Ending(SENT)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Message:
     """A request that passed the intake, until nothing more can follow."""
 
@@ -97,10 +99,6 @@ class Message:
     """The last result published."""
     status: str | None = None
     """The status of that result."""
-    untold: int = 0
-    """Results on their way to the broker."""
-    when_told: tuple[Callable[[], None], ...] = ()
-    """Called once none is: who repeated what they tell waits for them too."""
     possible_duplicate: bool = False
     corrects: str | None = None
     sent_at: float | None = None
@@ -108,7 +106,9 @@ class Message:
     due: float = 0.0
     """Seconds since 1970 before which it is not handed over: send_after, or a retry's time."""
     held: bool = False
-    """Whether it rests in a hold queue at the broker; no delivery of it is here then."""
+    """Whether it rests at the broker, in a hold queue or its own; no delivery of it is here then."""
+    place: Any = None
+    """Where the journal keeps it."""
 
     def __repr__(self) -> str:
         parts = ",".join(part.status for part in self.parts)
@@ -129,6 +129,10 @@ class Message:
         """Whether any part may have reached the provider."""
         return any(part.attempts or part.status == IN_FLIGHT for part in self.parts)
 
+    def fits(self, parts: Sequence[Part]) -> bool:
+        """Whether parts made anew can stand for this message's own."""
+        return [part.cost for part in parts] == [part.cost for part in self.parts]
+
     def attach(self, delivery: Any) -> None:
         """A copy of its request has come: acked with it, and its sender hears of the results too."""
         self.deliveries.append(delivery)
@@ -146,6 +150,12 @@ class Message:
         if self.ending is None:
             self.ending = ending
             self.todo.clear()
+
+    def doubt(self, part: Part, reason: str, detail: str) -> None:
+        """A part that may be out: of several reasons to end, that is the one to tell. Nothing more is handed over."""
+        part.status = UNCERTAIN
+        self.ending = Ending(UNCERTAIN, reason, f"segment {part.n}: {detail}")
+        self.todo.clear()
 
     def conclusion(self) -> Ending | None:
         """The message's end, or `sent`, as soon as nothing is left to send and no answer is awaited."""

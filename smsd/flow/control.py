@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from smsd.core.contract import CONTROL_TYPE, dumps, result_id
 from smsd.core.message import Message
 from smsd.core.publication import Publication
 from smsd.flow.holding import Holding
-from smsd.flow.ports import Broker, Delivery
+from smsd.flow.ports import Broker, Delivery, Journal
 
 CANCEL_TIMEOUT = 60.0
 """Seconds after which a cancel is answered all the same, with `done: false`."""
@@ -60,14 +60,22 @@ def read(body: bytes, key: str) -> Command:
 class Control:
     """Carries out commands on the providers that this daemon holds."""
 
-    def __init__(self, broker: Broker, holdings: Mapping[str, Holding], status: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, broker: Broker, journal: Journal, holdings: Mapping[str, Holding], status: Callable[[], dict[str, Any]]
+    ) -> None:
         self._broker = broker
+        self._journal = journal
         self._holdings = holdings
         self._status = status
         self._cancelled: dict[tuple[str, str, str], int] = {}
         """(provider, "campaign" or "id", value) -> messages cancelled so far."""
         self._last: dict[tuple[str, str, str], float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def restore(self, standing: Iterable[tuple[str, str, str]]) -> None:
+        """What was cancelled in an earlier run, and stays so: provider, `campaign` or `id`, value."""
+        for provider, kind, value in standing:
+            self._cancelled[provider, kind, value] = 0
 
     def arrived(self, delivery: Delivery) -> None:
         """One command; it is acked at once, since its answer says what became of it."""
@@ -104,7 +112,11 @@ class Control:
 
     def _let_through(self, command: Command, holding: Holding) -> None:
         if command.command == "resume" and command.campaign is not None:
-            self._cancelled.pop((holding.name, "campaign", command.campaign), None)
+            self._forget((holding.name, "campaign", command.campaign))
+
+    def _forget(self, key: tuple[str, str, str]) -> None:
+        if self._cancelled.pop(key, None) is not None:
+            self._journal.stand(*key, False)
 
     def _reply(self, delivery: Delivery, command: Command, answer: dict[str, Any]) -> None:
         if not delivery.reply_to or not self._broker.connected:
@@ -140,9 +152,10 @@ class Control:
             key = (holding.name, kind, value)
             keys.append(key)
             self._cancelled.setdefault(key, 0)
+            self._journal.stand(*key, True)
             self._last[key] = time.monotonic()
             while len(self._cancelled) > CANCELLED_MAX:
-                del self._cancelled[next(iter(self._cancelled))]
+                self._forget(next(iter(self._cancelled)))
             for message in holding.lane.waiting():
                 if _meant(message, kind, value) and holding.lane.cancel(message):
                     self._count(key)

@@ -8,7 +8,7 @@ import structlog
 
 from smsd.core.contract import EVENT_TYPE, dumps, result_id, timestamp
 from smsd.core.publication import Publication
-from smsd.flow.ports import Meter
+from smsd.flow.ports import Journal, Meter
 
 log = structlog.get_logger("smsd.events")
 
@@ -22,8 +22,11 @@ WARNINGS = frozenset(
 class Events:
     """Publishes events. `publish` is the outbox's add."""
 
-    def __init__(self, publish: Callable[[Publication], None], meter: Meter, prefix: str, node: str) -> None:
+    def __init__(
+        self, publish: Callable[[Publication], None], journal: Journal, meter: Meter, prefix: str, node: str
+    ) -> None:
         self._publish = publish
+        self._journal = journal
         self._meter = meter
         self._prefix = prefix
         self._node = node
@@ -47,7 +50,9 @@ class Events:
             **more,
         }
         key = f"{provider or 'smsd'}.{event}"
-        self._publish(Publication(f"{self._prefix}.events", key, dumps(body), identity, EVENT_TYPE))
+        entry = Publication(f"{self._prefix}.events", key, dumps(body), identity, EVENT_TYPE)
+        self._journal.record(provider or "smsd", entry.body)
+        self._publish(entry)
         self._meter.event(provider or "smsd", event)
         level = log.warning if event in WARNINGS else log.info
         level(event, provider=provider, detail=detail, **more)

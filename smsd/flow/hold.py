@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from smsd.core import history
 from smsd.core.contract import PRIORITIES
+from smsd.core.life import HELD
 from smsd.core.message import Message
 from smsd.core.publication import Confirm
 from smsd.core.topology import HOLDS
 from smsd.flow.lane import Lane
-from smsd.flow.ports import Broker
+from smsd.flow.ports import Broker, Journal
 
 LOCAL = 60.0
 """Seconds that a message may wait in our memory; longer waits go to the broker."""
@@ -21,8 +22,9 @@ LOCAL = 60.0
 class Holds:
     """Puts messages into hold queues. `clock` gives the seconds that a provider has been bound in all."""
 
-    def __init__(self, broker: Broker, prefix: str, clock: Callable[[str], float]) -> None:
+    def __init__(self, broker: Broker, journal: Journal, prefix: str, clock: Callable[[str], float]) -> None:
         self._broker = broker
+        self._journal = journal
         self._prefix = prefix
         self._clock = clock
         self._unconfirmed: set[Message] = set()
@@ -41,6 +43,8 @@ class Holds:
         name = max((name for name in HOLDS if HOLDS[name] <= wait), key=HOLDS.__getitem__)
         age = self._clock(message.provider) - (message.first_refused_at or 0.0)
         message.held = True
+        if message.touched:
+            self._journal.note(message, HELD, due=message.due)
         self._unconfirmed.add(message)
 
         def answered(answer: Confirm) -> None:

@@ -56,7 +56,7 @@ class Holding:
         holds: Holds,
         events: Events,
         meter: Meter,
-        publish: Callable[[Publication, Callable[[], None] | None], None],
+        publish: Callable[[Publication], None],
         prefix: str,
         outbox_full: Callable[[], bool],
         draw: Callable[[], float],
@@ -74,9 +74,7 @@ class Holding:
         self._composer = Composer(provider, int(draw() * 65536))
         self.lane = Lane(provider, Pacer(provider.max_rate, self._loop.time()), journal, broker, reporter, meter)
         group = provider.receipt_group or f"={provider.name}"
-        self.receipts = Receipts(
-            provider, group, journal, broker, reporter, meter, publish, prefix, self._in_flight_to, outbox_full
-        )
+        self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, self._in_flight_to)
         self._settler = Settler(
             provider,
             self.lane,
@@ -145,7 +143,8 @@ class Holding:
         """Starts or stops consuming as the facts are now."""
         recently = self._bound_at is not None or self._loop.time() < self._unbound_at + GIVE_BACK_AFTER
         lane = self.lane
-        wanted = recently and not lane.paused and not lane.stopping and not self._outbox_full()
+        safe = self._journal.trouble is None and not self._outbox_full()
+        wanted = recently and not lane.paused and not lane.stopping and safe
         if wanted and not self._consuming:
             self._consuming = True
             self._broker.consume(self.name, self._prefetch())
@@ -185,7 +184,6 @@ class Holding:
             message.deliveries.clear()
             self._rest_at_broker(message)
         self._holds.broker_lost(self.lane)
-        self.receipts.broker_lost()
 
     def broker_up(self) -> None:
         self.lane.wake()
@@ -204,12 +202,14 @@ class Holding:
     def pause(self, detail: str) -> None:
         if not self.lane.paused:
             self.lane.paused = True
+            self._journal.stand(self.name, "paused", "", True)
             self._events.emit("paused", self.name, detail=detail)
             self.update()
 
     def resume(self, detail: str) -> None:
         if self.lane.paused:
             self.lane.paused = False
+            self._journal.stand(self.name, "paused", "", False)
             self._events.emit("resumed", self.name, detail=detail)
             self.update()
             self.lane.wake()

@@ -12,7 +12,7 @@ from smsd.core import history
 from smsd.core.compose import Composed
 from smsd.core.contract import PRIORITIES, Refused, SendRequest, Unreadable, fingerprint, read_request, result_id
 from smsd.core.errors import ContractError
-from smsd.core.message import Known, Message
+from smsd.core.message import Ending, Known, Message
 from smsd.core.publication import Confirm
 from smsd.flow.ports import Broker, Delivery, Journal, Meter
 from smsd.flow.report import Reporter
@@ -54,7 +54,10 @@ class Intake:
         destinations: Mapping[str, Destination],
         known_providers: Callable[[], Container[str]],
         cancelled: Callable[[str, str | None, str], bool],
+        with_delivery: Callable[..., None],
     ) -> None:
+        self._with_delivery = with_delivery
+        """Carries on after a question to the journal; a failure costs that delivery and no other (rule 7)."""
         self._broker = broker
         self._journal = journal
         self._reporter = reporter
@@ -84,7 +87,9 @@ class Intake:
             self._warn_of(request.model_extra)
         assert request.id is not None
         print_ = fingerprint(request.to, request.text)
-        self._journal.look_up(request.id, partial(self._looked_up, delivery, request, print_))
+        self._journal.look_up(
+            request.id, partial(self._with_delivery, delivery, self._looked_up, delivery, request, print_)
+        )
 
     def _looked_up(self, delivery: Delivery, request: SendRequest, print_: bytes, known: Known | None) -> None:
         if known is None:
@@ -96,8 +101,8 @@ class Intake:
             )
             identity = result_id(request.id, "rejected", "duplicate-id", print_.hex())
             self._reporter.reject(delivery, error, _known(request), delivery.provider, identity=identity)
-        elif (message := known.message) is not None and message.held:
-            self._resume(delivery, message)
+        elif known.result is None and (message := known.message) is not None and message.held:
+            self._resume(delivery, request, message)
         else:
             self._meter.request(delivery.provider, "duplicate")
             if known.result is not None:
@@ -156,7 +161,7 @@ class Intake:
         self._journal.take_up(message)
         destination.take(message)
 
-    def _resume(self, delivery: Delivery, message: Message) -> None:
+    def _resume(self, delivery: Delivery, request: SendRequest, message: Message) -> None:
         """A message that rested at the broker is back, with all that is known of it."""
         destination = self._destinations.get(message.provider)
         if destination is None:
@@ -164,9 +169,46 @@ class Intake:
             return
         message.held = False
         message.attach(delivery)
+        if not all(part.body for part in message.todo):
+            self._recompose(request, message, destination)
+            if message.ending is not None:
+                return
+        if (ending := message.conclusion()) is not None:
+            self._reporter.report(message, ending)
+            return
         cancelled = self._cancelled(message.provider, message.request.campaign, message.id)
         if not (cancelled and destination.cancel(message)):
             destination.take(message)
+
+    def _recompose(self, request: SendRequest, message: Message, destination: Destination) -> None:
+        """The journal keeps no octets of a message: they are made anew, for what is still to be handed over.
+
+        The settings may have changed in between. As long as no segment is out, they count as they are now.
+        """
+        message.request = request
+        if message.first_refused_at is not None:
+            message.first_refused_at += destination.bound_clock()
+        try:
+            composed = destination.compose(request, message.reference)
+        except ContractError as error:
+            message.end(Ending("rejected", error.reason, f"{error.field}: {error.sentence}", True))
+        else:
+            if message.fits(composed.parts):
+                for part, made in zip(message.parts, composed.parts, strict=True):
+                    part.body = made.body if part in message.todo else b""
+                return
+            if not message.touched or not message.segments_sent:
+                message.parts = composed.parts
+                message.todo[:] = composed.parts
+                message.encoding, message.segments = composed.encoding, composed.segments
+                message.reference = composed.reference
+                self._journal.take_up(message)
+                return
+            detail = "the settings have changed since its first segments were sent: the others no longer fit them"
+            message.end(Ending("failed", "partly-sent", detail, False))
+        ending = message.conclusion()
+        assert ending is not None
+        self._reporter.report(message, ending)
 
     def _refuse(
         self,
@@ -233,19 +275,25 @@ class Intake:
             sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
             self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
         elif answer is None:
-            self._given_up(delivery, known, provider, gave_up, None)
+            self._given_up(delivery, None, known, provider, gave_up, None)
         else:
-            give_up = partial(self._given_up, delivery, known, provider, gave_up)
-            self._journal.look_up(known["id"], give_up)
+            give_up = partial(self._given_up, delivery, request, known, provider, gave_up)
+            self._journal.look_up(known["id"], partial(self._with_delivery, delivery, give_up))
 
     def _given_up(
-        self, delivery: Delivery, known: dict[str, Any], provider: str, why: Any, before: Known | None
+        self,
+        delivery: Delivery,
+        request: SendRequest | None,
+        known: dict[str, Any],
+        provider: str,
+        why: Any,
+        before: Known | None,
     ) -> None:
         """The broker gave up on it: what is known of it already counts more than that."""
-        if before is not None and before.message is not None and before.message.held:
-            self._resume(delivery, before.message)
-        elif before is not None and before.result is not None:
+        if before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
+        elif request is not None and before is not None and before.message is not None and before.message.held:
+            self._resume(delivery, request, before.message)
         elif before is not None and before.message is not None:
             before.message.attach(delivery)
         else:

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from typing import Protocol
 
+from smsd.core.life import UNWRITTEN
 from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
 from smsd.core.pacer import Pacer
 from smsd.core.turns import Turns
@@ -173,9 +174,11 @@ class Lane:
         message.in_flight -= 1
         if message.ending is not None:  # another segment has decided it meanwhile
             part.status = WAITING
+            self._journal.note(message, UNWRITTEN, part)
             self.conclude(message)
             return
         message.wait_again(part)
+        self._journal.note(message, UNWRITTEN, part)
         self.turns.add(message, first=True)
 
     def unbound(self) -> None:

@@ -2,7 +2,7 @@
 
 A publication leaves only when the broker has confirmed and routed it. One that was returned or refused is tried again;
 a lost connection puts everything unconfirmed back to the front. Publications of one request keep their order: the next
-waits for the confirm of the one before.
+waits for the confirm of the one before. All of them are in the journal; beyond IN_MEMORY, they are only there.
 """
 
 import asyncio
@@ -21,6 +21,12 @@ FULL = 10_000
 ROOM = 5_000
 """Publications waiting at which intake resumes."""
 
+IN_MEMORY = 12_000
+"""Publications in memory, at most; the broker may be away for hours while receipts come."""
+
+PAGE = 2_000
+"""Publications fetched from the journal together."""
+
 UNCONFIRMED = 2_000
 """Publications handed to the broker without its answer, at most."""
 
@@ -29,13 +35,14 @@ FIRST_RETRY, LAST_RETRY = 1.0, 30.0
 
 
 class Entry:
-    """One publication on its way."""
+    """One publication on its way; `number` is the journal's, None if it could not be kept there."""
 
-    __slots__ = ("done", "publication", "tries")
+    __slots__ = ("done", "number", "publication", "tries")
 
-    def __init__(self, publication: Publication, done: Callable[[], None] | None) -> None:
+    def __init__(self, publication: Publication, done: Callable[[], None] | None, number: int | None = None) -> None:
         self.publication = publication
         self.done = done
+        self.number = number
         self.tries = 0
 
 
@@ -60,6 +67,15 @@ class Outbox:
         self._later: list[tuple[float, int, Entry]] = []
         self._numbers = count()
         self._size = 0
+        self._on_disk = 0
+        """Publications that are in the journal only; as long as there are any, new ones join them there."""
+        self._fetched = 0
+        """The last number that is, or was, in memory."""
+        self._last = 0
+        """The last number that the journal has."""
+        self._dones: dict[int, Callable[[], None]] = {}
+        """Who is waiting for those on disk."""
+        self._fetching = False
         self._full = False
         self._pumping = False
         self._timer: asyncio.TimerHandle | None = None
@@ -73,18 +89,52 @@ class Outbox:
     def full(self) -> bool:
         return self._full
 
+    def restore(self, size: int, last: int, first: list[tuple[int, Publication]]) -> None:
+        """What an earlier run has left: how many, the last one's number, and the first of them."""
+        if not size:
+            return
+        self._size = size
+        self._on_disk = size - len(first)
+        self._last = last
+        self._empty.clear()
+        self._is_it_full()
+        for number, publication in first:
+            self._enter(Entry(publication, None, number))
+
     def add(self, publication: Publication, done: Callable[[], None] | None = None) -> None:
         """`done` is called once the broker has it."""
-        entry = Entry(publication, done)
         self._size += 1
         self._empty.clear()
+        self._is_it_full()
+        self._journal.keep(publication, partial(self._kept, publication, done))
+
+    def add_at_once(self, publication: Publication) -> None:
+        """What is worth telling even if it can't be made safe: an event while the journal is in trouble."""
+        if self._journal.trouble is None:
+            self.add(publication)
+        else:
+            self._size += 1
+            self._empty.clear()
+            self._enter(Entry(publication, None))
+
+    def _is_it_full(self) -> None:
         if self._size > FULL and not self._full:
             self._full = True
             self._on_full(True)
-        self._journal.keep(publication, partial(self._kept, entry))
 
-    def _kept(self, entry: Entry) -> None:
+    def _kept(self, publication: Publication, done: Callable[[], None] | None, number: int) -> None:
         """It survives us from now on: it may leave."""
+        self._last = number
+        if self._on_disk or self._size > IN_MEMORY:
+            self._on_disk += 1
+            if done is not None:
+                self._dones[number] = done
+        else:
+            self._enter(Entry(publication, done, number))
+
+    def _enter(self, entry: Entry) -> None:
+        if entry.number is not None:
+            self._fetched = entry.number
         if order := entry.publication.order:
             if order in self._chains:
                 chain = self._chains[order] = self._chains[order] or deque()
@@ -95,6 +145,21 @@ class Outbox:
         if not self._pumping:
             self._pumping = True
             asyncio.get_running_loop().call_soon(self.pump)
+
+    def _fetch(self) -> None:
+        """Gets the next page from the journal, once there is room for it."""
+        if self._on_disk and not self._fetching and self._size - self._on_disk < IN_MEMORY - PAGE:
+            self._fetching = True
+            self._journal.kept(self._fetched, PAGE, self._fetch_done)
+
+    def _fetch_done(self, page: list[tuple[int, Publication]]) -> None:
+        self._fetching = False
+        for number, publication in page:
+            if number > self._last:  # committed a moment ago: its turn to be counted has not come
+                break
+            self._on_disk -= 1
+            self._enter(Entry(publication, self._dones.pop(number, None), number))
+        self._fetch()
 
     def pump(self) -> None:
         """Hands over as much as the broker may have unconfirmed."""
@@ -120,8 +185,11 @@ class Outbox:
 
     def _done(self, entry: Entry) -> None:
         publication = entry.publication
-        self._journal.published(publication)
+        if entry.number is not None:
+            self._journal.published(entry.number)
         self._size -= 1
+        if self._on_disk:
+            self._fetch()
         for queue in publication.reply_to:
             self._broker.copy(queue, publication)
         if order := publication.order:

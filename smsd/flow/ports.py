@@ -58,8 +58,9 @@ class Broker(Protocol):
 class Journal(Protocol):
     """What must survive the process. Callbacks come once the fact is safe, in the order of the calls."""
 
-    durable: bool
-    """False while facts only live in memory: then nothing is safe before the broker has confirmed it."""
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be made safe for now; it is tried again by itself."""
 
     def look_up(self, message_id: str, then: Callable[[Known | None], None]) -> None:
         """What is known of a request id."""
@@ -73,8 +74,11 @@ class Journal(Protocol):
     def intend(self, message: Message, part: Part, then: Callable[[Message, Part], None]) -> None:
         """This part is about to be written to the provider."""
 
-    def settle(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
-        """The provider's answer to a part; `keys` are what its receipts may be found by within `group`."""
+    def note(self, message: Message, kind: str, part: Part | None = None, **facts: Any) -> None:
+        """A step of a message, or of one part of it (core.life names them)."""
+
+    def file_under(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
+        """What a part's receipts may be found by within `group`."""
 
     def conclude(self, message: Message, result: Publication, final: bool) -> None:
         """A result of a message."""
@@ -82,14 +86,38 @@ class Journal(Protocol):
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         """The result of a request that never became a message."""
 
-    def keep(self, publication: Publication, then: Callable[[], None]) -> None:
-        """A publication that must reach the broker, in one commit with what was told before it in this turn."""
+    def await_receipt(self, message: Message, due: float | None) -> None:
+        """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more."""
 
-    def published(self, publication: Publication) -> None:
-        """The broker has it: it need not be kept any more."""
+    def overdue(self, provider: str, then: Callable[[list[Message]], None]) -> None:
+        """Some of the messages whose receipt had to come by now."""
 
     def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
         """The part that a receipt is about."""
+
+    def park(self, provider: str, pdu: bytes) -> int:
+        """Keeps a PDU that can't be dealt with yet; returns its number."""
+
+    def unpark(self, number: int) -> None:
+        """It has been dealt with."""
+
+    def keep(self, publication: Publication, then: Callable[[int], None]) -> None:
+        """A publication that must reach the broker, in one commit with what was told before it in this turn."""
+
+    def published(self, number: int) -> None:
+        """The broker has it: it need not be kept any more."""
+
+    def kept(self, after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]) -> None:
+        """Publications that were kept and not published, in their order, from the number `after` on."""
+
+    def record(self, provider: str, body: bytes) -> None:
+        """A line of the connection log."""
+
+    def stand(self, provider: str, kind: str, value: str, on: bool) -> None:
+        """What an operator has decided, until it is taken back."""
+
+    def safe(self, then: Callable[[], None]) -> None:
+        """Calls back once everything told so far is safe."""
 
 
 class Meter(Protocol):

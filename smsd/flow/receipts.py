@@ -1,7 +1,8 @@
 """What providers send us: receipts find their message, the rest are messages from handsets.
 
-A deliver_sm is answered OK only once what came of it is safe (rule 4 of design.md): in the journal, or, while the
-journal is only memory, confirmed by the broker. Until then the provider keeps it and sends it again.
+A deliver_sm is answered OK only once what came of it is in the journal (rule 4 of design.md): the receipt and the
+result that it brings about, the message from the handset, or, where neither can be told yet, the PDU itself. While the
+journal can't take it, the provider is told to keep it and send it again.
 """
 
 import asyncio
@@ -13,13 +14,15 @@ from typing import Any
 import structlog
 
 from smsd.core.contract import RECEIPT_TYPE, dumps, result_id, timestamp
+from smsd.core.errors import RemoteProtocolError
 from smsd.core.inbound import Assembler, Whole, publication, read
+from smsd.core.life import RECEIPT
 from smsd.core.message import SENT, UNCERTAIN, Ending, Message, Part
 from smsd.core.publication import Publication
 from smsd.core.receipt import Outcome, Receipt, parse
 from smsd.core.results import FINAL
-from smsd.core.smpp.codec import Pdu
-from smsd.flow.ports import Broker, Journal, Meter
+from smsd.core.smpp.codec import Pdu, decode
+from smsd.flow.ports import Journal, Meter
 from smsd.flow.report import Reporter
 from smsd.settings.model import Provider
 
@@ -46,27 +49,23 @@ class Receipts:
         provider: Provider,
         group: str,
         journal: Journal,
-        broker: Broker,
         reporter: Reporter,
         meter: Meter,
-        publish: Callable[[Publication, Callable[[], None] | None], None],
+        publish: Callable[[Publication], None],
         prefix: str,
         in_flight_to: Callable[[str], bool],
-        outbox_full: Callable[[], bool],
     ) -> None:
         self.provider = provider
         self._group = group
         self._journal = journal
-        self._broker = broker
         self._reporter = reporter
         self._meter = meter
         self._publish = publish
         self._prefix = prefix
         self._in_flight_to = in_flight_to
-        self._outbox_full = outbox_full
-        self._awaiting: deque[tuple[float, Message]] = deque()
-        """Messages whose receipt must come by a time, in the order of these times."""
-        self._parked: dict[str, tuple[float, Receipt, Pdu, Answer]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._parked: dict[str, _Parked] = {}
+        """Receipts that nobody claims yet, by each of their keys; the oldest first."""
         self._assembler = Assembler(provider.parts_wait, ASSEMBLED_MAX)
         self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
         self._unsafe: deque[tuple[float, _Once]] = deque()
@@ -74,98 +73,123 @@ class Receipts:
     def arrived(self, pdu: Pdu, answer: Answer) -> None:
         """A deliver_sm or data_sm. `answer` must be called exactly once."""
         once = _Once(answer)
-        if not (self._broker.connected or self._journal.durable) or self._outbox_full():
+        if self._journal.trouble is not None:
             once(self.provider.deliver_fail_status)
             return
-        self._unsafe.append((asyncio.get_running_loop().time(), once))
-        receipt = parse(
+        now = self._loop.time()
+        self._unsafe.append((now, once))
+        self._take(_Parked(pdu, now), lambda: once(0))
+
+    def restore(self, number: int, at: float, octets: bytes) -> None:
+        """A PDU that an earlier run has parked at `at`, in seconds since 1970."""
+        try:
+            pdu = decode(octets)
+        except RemoteProtocolError:  # it could be read when it came: only another version of smsd finds fault with it
+            self._journal.unpark(number)
+            return
+        pdu.frame = octets
+        self._take(_Parked(pdu, self._loop.time() - max(0.0, time.time() - at), number), lambda: None)
+
+    def _take(self, parked: "_Parked", safe: Callable[[], None]) -> None:
+        pdu = parked.pdu
+        parked.receipt = parse(
             pdu.octets("short_message"),
             pdu.number("esm_class"),
             pdu.number("data_coding"),
             pdu.tlvs,
             self.provider.receipt_format,
         )
-        if receipt is None:
-            self._inbound(pdu, once)
+        if parked.receipt is None:
+            self._inbound(parked)
+            self._journal.safe(safe)
         else:
-            self._meter.receipt(self.provider.name, receipt.stat or "unparsed")
-            self._look_for(receipt, pdu, once)
+            if parked.number is None:
+                self._meter.receipt(self.provider.name, parked.receipt.stat or "unparsed")
+            self._look_for(parked, parked.receipt, safe)
 
     # --- receipts
 
-    def _look_for(self, receipt: Receipt, pdu: Pdu, answer: Answer) -> None:
+    def _look_for(self, parked: "_Parked", receipt: Receipt, safe: Callable[[], None]) -> None:
         forms = self.provider.message_id
         keys = receipt.keys(forms.submit, forms.receipt)
 
         def found(match: tuple[Message, Part] | None) -> None:
             if match is not None:
-                self._apply(match[0], match[1], receipt, answer)
-            elif keys and len(self._parked) < PARKED_MAX and self._may_be_early(pdu):
-                now = asyncio.get_running_loop().time()
+                self._apply(match[0], match[1], receipt)
+                self._unpark(parked)
+            elif keys and len(self._parked) < PARKED_MAX and self._may_be_early(parked):
+                self._park(parked)
                 for key in keys:
-                    self._parked[key] = (now, receipt, pdu, answer)
+                    self._parked[key] = parked
             else:
-                self._unmatched(receipt, pdu, answer)
+                self._unmatched(parked, receipt)
+            self._journal.safe(safe)
 
         self._journal.match(self._group, keys, found)
 
-    def _may_be_early(self, pdu: Pdu) -> bool:
+    def _may_be_early(self, parked: "_Parked") -> bool:
         """Whether a message to either address is at the provider without its submit_sm_resp (quirks Q12, Q21)."""
+        pdu = parked.pdu
         return self._in_flight_to(pdu.text("source_addr")) or self._in_flight_to(pdu.text("destination_addr"))
+
+    def _park(self, parked: "_Parked") -> None:
+        if parked.number is None:
+            parked.number = self._journal.park(self.provider.name, parked.pdu.frame)
+
+    def _unpark(self, parked: "_Parked") -> None:
+        if parked.number is not None:
+            self._journal.unpark(parked.number)
+            parked.number = None
 
     def settled(self, message: Message, part: Part, key: str) -> None:
         """A submit_sm_resp has named its id (`key`, empty if it did not): a receipt may be waiting for it."""
         if self._parked and (parked := self._parked.pop(key, None)) is not None:
-            _, receipt, _, answer = parked
-            for other in [k for k, waiting in self._parked.items() if waiting[1] is receipt]:
+            for other in [k for k, waiting in self._parked.items() if waiting is parked]:
                 del self._parked[other]
-            self._apply(message, part, receipt, answer)
+            assert parked.receipt is not None
+            self._apply(message, part, parked.receipt)
+            self._unpark(parked)
         if message.status == SENT:
             if self.provider.receipt_wait is not None:
-                self._awaiting.append((asyncio.get_running_loop().time() + self.provider.receipt_wait, message))
+                self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)
             self.conclude(message)
 
-    def _apply(self, message: Message, part: Part, receipt: Receipt, answer: Answer) -> None:
+    def _apply(self, message: Message, part: Part, receipt: Receipt) -> None:
         """A receipt of a part of ours: statuses only move forward."""
+        shown = receipt.as_json()
+        ended = part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {"uncertain"}
+        if not ended:
+            part.receipt = shown
+            if receipt.outcome is not Outcome.INTERMEDIATE:
+                part.status = str(receipt.outcome)
+        facts = {} if ended else {"status": part.status, "receipt": shown}
+        self._journal.note(message, RECEIPT, part, **facts or {"late": shown})
+        # While other segments are on their way, their end looks at the receipts.
+        if not ended and receipt.outcome is not Outcome.INTERMEDIATE and message.status is not None:
+            self.conclude(message)
 
-        def safe() -> None:
-            answer(0)
-
-        if part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {"uncertain"}:
-            if message.untold and not self._journal.durable:
-                message.when_told += (safe,)  # a repeat is no safer than the receipt that it repeats
-            else:
-                safe()  # or late news of an ended message
-            return
-        part.receipt = receipt.as_json()
-        if receipt.outcome is Outcome.INTERMEDIATE:
-            safe()
-            return
-        part.status = str(receipt.outcome)
-        if message.status is None:  # other segments are still on their way: their end looks at the receipts
-            safe()
-            return
-        self.conclude(message, safe)
-
-    def conclude(self, message: Message, safe: Callable[[], None] | None = None) -> None:
+    def conclude(self, message: Message) -> None:
         """Ends a message whose receipts say enough."""
         ending = message.receipt_verdict()
         if ending is None or message.status in FINAL - {"uncertain"}:
-            if safe is not None:
-                safe()
             return
         if message.status == UNCERTAIN and message.result is not None:
             message.corrects = message.corrects or message.result.message_id
         if message.sent_at is not None:
             self._meter.delivered_after(self.provider.name, time.time() - message.sent_at)
-        self._reporter.report(message, ending, safe)
+        self._reporter.report(message, ending)
+        if self.provider.receipt_wait is not None:
+            self._journal.await_receipt(message, None)
 
-    def _unconfirmed(self, message: Message) -> None:
-        if message.status == SENT:
-            detail = f"no final receipt came within receipt_wait ({self.provider.receipt_wait:g} s)"
-            self._reporter.report(message, Ending("unconfirmed", "no-receipt", detail))
+    def _overdue(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._journal.await_receipt(message, None)
+            if message.status == SENT:
+                detail = f"no final receipt came within receipt_wait ({self.provider.receipt_wait:g} s)"
+                self._reporter.report(message, Ending("unconfirmed", "no-receipt", detail))
 
-    def _unmatched(self, receipt: Receipt, pdu: Pdu, answer: Answer) -> None:
+    def _unmatched(self, parked: "_Parked", receipt: Receipt) -> None:
+        pdu = parked.pdu
         self._meter.unmatched_receipt(self.provider.name)
         shown = receipt.as_json()
         source, destination = pdu.text("source_addr"), pdu.text("destination_addr")
@@ -181,51 +205,59 @@ class Receipts:
         }
         key = f"{self.provider.name}.unmatched"
         entry = Publication(f"{self._prefix}.results", key, dumps(body), identity, RECEIPT_TYPE)
-        self._publish(entry, lambda: answer(0))
+        self._publish(entry)
+        self._unpark(parked)
         log.warning("unmatched_receipt", provider=self.provider.name, ids=receipt.ids, stat=receipt.stat)
 
     # --- messages from handsets
 
-    def _inbound(self, pdu: Pdu, answer: Answer) -> None:
-        fragment = read(pdu, self._charsets)
-        whole = self._assembler.add(self.provider.name, fragment, answer, asyncio.get_running_loop().time())
+    def _inbound(self, parked: "_Parked") -> None:
+        fragment = read(parked.pdu, self._charsets)
+        whole = self._assembler.add(self.provider.name, fragment, parked, parked.since)
+        if whole is None or parked not in whole.tokens:
+            self._park(parked)
         if whole is not None:
             self._pass_on(whole)
 
     def _pass_on(self, whole: Whole) -> None:
         self._meter.inbound(self.provider.name)
-        entry = publication(whole, self.provider.name, self._prefix, time.time())
-        tokens = whole.tokens
-
-        def confirmed() -> None:
-            for answer in tokens:
-                answer(0)
-
-        self._publish(entry, confirmed)
+        self._publish(publication(whole, self.provider.name, self._prefix, time.time()))
+        for parked in whole.tokens:
+            self._unpark(parked)
 
     # --- time
 
     def sweep(self) -> None:
         """Called about once a second: parked receipts that nobody claimed, parts that stay alone, answers overdue."""
-        now = asyncio.get_running_loop().time()
-        for key, (since, receipt, pdu, answer) in list(self._parked.items()):
-            if now < since + PARK:
+        now = self._loop.time()
+        unclaimed = {}
+        for key, parked in list(self._parked.items()):
+            if now < parked.since + PARK:
                 break
-            del self._parked[key]
-            if not any(waiting[1] is receipt for waiting in self._parked.values()):
-                self._unmatched(receipt, pdu, answer)
-        while self._awaiting and now >= self._awaiting[0][0]:
-            self._unconfirmed(self._awaiting.popleft()[1])
+            unclaimed[id(parked)] = self._parked.pop(key)
+        for parked in unclaimed.values():
+            if not any(waiting is parked for waiting in self._parked.values()):
+                assert parked.receipt is not None
+                self._unmatched(parked, parked.receipt)
+        if self.provider.receipt_wait is not None and self._journal.trouble is None:
+            self._journal.overdue(self.provider.name, self._overdue)
         for whole in self._assembler.expired(now):
             self._pass_on(whole)
-        while self._unsafe and (self._unsafe[0][1].done or now >= self._unsafe[0][0] + UNSAFE_MAX):
+        patience = UNSAFE_MAX if self._journal.trouble is None else 0.0
+        while self._unsafe and (self._unsafe[0][1].done or now >= self._unsafe[0][0] + patience):
             self._unsafe.popleft()[1](self.provider.deliver_fail_status)
 
-    def broker_lost(self) -> None:
-        """What waits for a confirm is not safe: the provider keeps it and sends it again."""
-        if not self._journal.durable:
-            while self._unsafe:
-                self._unsafe.popleft()[1](self.provider.deliver_fail_status)
+
+class _Parked:
+    """A PDU that can't be dealt with yet. `number` is the journal's, once it is kept there."""
+
+    __slots__ = ("number", "pdu", "receipt", "since")
+
+    def __init__(self, pdu: Pdu, since: float, number: int | None = None) -> None:
+        self.pdu = pdu
+        self.since = since
+        self.number = number
+        self.receipt: Receipt | None = None
 
 
 class _Once:

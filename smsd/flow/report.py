@@ -5,8 +5,8 @@ The only place that acks a request (rule 1 of design.md: only after its result i
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,31 +34,23 @@ class Reporter:
         self._log_of_messages = log.bind()
         """Bound once: its line is written for every message."""
 
-    def report(self, message: Message, ending: Ending, safe: Callable[[], None] | None = None) -> None:
-        """Publishes a message's result; `safe` is called once the broker has it."""
+    def report(self, message: Message, ending: Ending) -> None:
+        """Publishes a message's result, as soon as the journal has it."""
         now = time.time()
         publication = result(message, ending, self._prefix, now)
         final = ending.status in FINAL or not message.receipt_asked
         message.result = publication
         message.status = ending.status
-        message.untold += 1
         self._journal.conclude(message, publication, final)
         self._meter.result(message.provider, ending.status)
-        self._outbox.add(publication, lambda: self._confirmed(message, safe))
+        self._outbox.add(publication, partial(self._confirmed, message))
         if final:
             self._log(message, ending, now)
 
-    def _confirmed(self, message: Message, safe: Callable[[], None] | None) -> None:
-        message.untold -= 1
+    def _confirmed(self, message: Message) -> None:
         deliveries, message.deliveries = message.deliveries, []
         for delivery in deliveries:
             delivery.ack()
-        if safe is not None:
-            safe()
-        if message.when_told and not message.untold:
-            waiting, message.when_told = message.when_told, ()
-            for told in waiting:
-                told()
 
     def _log(self, message: Message, ending: Ending, now: float) -> None:
         if not self._log_of_messages.is_enabled_for(logging.INFO):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from smsd.core import message_id
+from smsd.core.life import ANSWER, LATE_ANSWER, UNANSWERED, facts_of, facts_of_whole
 from smsd.core.message import REJECTED, SENT, UNCERTAIN, WAITING, Ending, Message, Part
 from smsd.core.smpp import status as smpp_status
 from smsd.core.verdict import Verdict, explain, reason, verdict
@@ -76,6 +77,7 @@ class Settler:
         if kind is Verdict.PERMANENT:
             part.status = REJECTED
             message.end(Ending("rejected", reason(status, self.provider.errors), explain(status), True, status))
+            self._note(message, ANSWER, part)
             self._lane.conclude(message)
             return False
         return self._refused_for_now(message, part, status, kind)
@@ -86,16 +88,24 @@ class Settler:
         part.body = b""  # never sent again: not worth its memory while receipts are awaited
         if message.sent_at is None:
             message.sent_at = time.time()
+        self._journal.note(message, ANSWER, part, **facts_of(part))
         if not smsc_id or not message.receipt_asked:
             return ""
         key = message_id.comparable(smsc_id, self.provider.message_id.submit)
-        self._journal.settle(message, part, self._group, (key,))
+        self._journal.file_under(message, part, self._group, (key,))
         return key
+
+    def _note(self, message: Message, kind: str, part: Part, **more: str) -> None:
+        """A step that did not end in acceptance, with all it may have changed."""
+        first = message.first_refused_at
+        age = None if first is None else self._clock() - first
+        self._journal.note(message, kind, part, **facts_of(part), **facts_of_whole(message, age), **more)
 
     def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict) -> bool:
         message.last_status = status
         if message.ending is not None:  # another segment has decided it already
             part.status = WAITING
+            self._note(message, ANSWER, part)
             self._lane.conclude(message)
             return False
         message.wait_again(part)
@@ -106,12 +116,15 @@ class Settler:
         if now - message.first_refused_at >= retries.max_age:
             detail = f"refused for {retries.max_age:g} s (retries.max_age): {explain(status)}"
             message.end(Ending("failed", reason(status, self.provider.errors), detail, False, status))
+            self._note(message, ANSWER, part)
             self._lane.conclude(message)
         elif kind is Verdict.RETRY:
             delay = retries.delays[min(message.refusals, len(retries.delays) - 1)]
             message.refusals += 1
+            self._note(message, ANSWER, part)
             self._postpone(message, delay)
         else:
+            self._note(message, ANSWER, part)
             self._slow_down(status, kind)
             self._lane.add(message, first=True)
         return kind is Verdict.BIND_FAULT
@@ -155,13 +168,12 @@ class Settler:
             if message.first_refused_at is None:
                 message.first_refused_at = now
             if now - message.first_refused_at < self.provider.retries.max_age:
+                self._note(message, UNANSWERED, part, detail=detail)
                 self._lane.add(message, first=True)
                 return
             message.todo.clear()
-        part.status = UNCERTAIN
-        ending = Ending("uncertain", slug, f"segment {part.n}: {detail}")
-        message.ending = ending  # of several reasons to end, a segment that may be out is the one to tell
-        message.todo.clear()
+        message.doubt(part, slug, detail)
+        self._note(message, UNANSWERED, part, detail=detail)
         self._lane.conclude(message)
 
     def _answered_late(self, message: Message, part: Part, status: int, smsc_id: str, kind: Verdict) -> None:
@@ -182,6 +194,7 @@ class Settler:
                     self._reporter.report(message, Ending(SENT))
         else:
             part.status, part.smpp_status = REJECTED, status
+            self._note(message, LATE_ANSWER, part)
             message.corrects = message.result.message_id if message.result else None
             slug = reason(status, self.provider.errors)
             self._reporter.report(message, Ending("rejected", slug, explain(status), kind is Verdict.PERMANENT, status))

@@ -36,13 +36,17 @@ class Supervisor:
         """`take`, but a delivery that makes it fail is parked in the dead queue, so that those behind it go on."""
 
         def guarded(delivery: Delivery) -> None:
-            try:
-                take(delivery)
-            except Exception as error:
-                self._tell("delivery", error)
-                self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
+            self.with_delivery(delivery, take, delivery)
 
         return guarded
+
+    def with_delivery(self, delivery: Delivery, act: Callable[..., None], *arguments: Any) -> None:
+        """`act`, on behalf of a delivery, which is parked when that fails."""
+        try:
+            act(*arguments)
+        except Exception as error:
+            self._tell("delivery", error)
+            self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
     def attempt(self, message: Message | None, act: Callable[..., None], *arguments: Any) -> None:
         """`act`, but when it fails nobody else is the worse for it: those behind it go on, `message` is parked."""

@@ -32,6 +32,8 @@ class Pdu:
     sequence: int = 0
     fields: dict[str, Value] = field(default_factory=dict)
     tlvs: Tlvs = ()
+    frame: bytes = field(default=b"", compare=False, repr=False)
+    """The octets it was read from, where somebody may want to keep them."""
 
     def text(self, name: str) -> str:
         """A C string as text. Latin-1, so that no octet an SMSC may send is lost or fatal."""

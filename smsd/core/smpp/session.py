@@ -221,6 +221,7 @@ class Session:
         if command == pdus.SUBMIT_SM_RESP:
             self._answered(pdu, now, events)
         elif command in (pdus.DELIVER_SM, pdus.DATA_SM):
+            pdu.frame = frame
             self._arrived(pdu, events)
         elif command == pdus.ENQUIRE_LINK:
             self._out.append(HEADER.pack(MIN_PDU, pdus.ENQUIRE_LINK_RESP, 0, pdu.sequence))

@@ -1,0 +1,63 @@
+"""`smsd trace`: one message's life, from the journal; smsd may be running or not."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.core.errors import JournalDamaged
+from smsd.links.journal.file import DiskTrouble, Reading
+from smsd.links.journal.history import life
+
+SAID_ELSEWHERE = ("at", "step", "segment")
+
+
+@click.command()
+@click.argument("message_id", metavar="ID")
+@json_option
+@config_option
+def trace(message_id: str, as_json: bool, config: str) -> None:
+    """Show one message's life in order: received, handed over, answered, receipts, results.
+
+    ID is the request's own. A request that was not handed over yet is not in the journal: it waits in RabbitMQ.
+    """
+    settings = load_or_exit(config, secrets=False)
+    try:
+        file = Reading(settings.journal.path)
+        try:
+            found = life(file, message_id)
+        finally:
+            file.close()
+    except (JournalDamaged, DiskTrouble) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    if found is None:
+        click.echo(
+            f"nothing is known of {message_id!r}: it was not handed over yet (then it waits in RabbitMQ), or it is "
+            f"older than journal.keep ({settings.journal.keep / 86400:g} days), or its id is another one",
+            err=True,
+        )
+        sys.exit(1)
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(lines(found)))
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The life for people, one step a line."""
+    shown = [f"{found['id']} by {found['provider'] or 'no provider'}"]
+    for step in found["steps"]:
+        segment = f" segment {step['segment']}" if "segment" in step else ""
+        shown.append(f"{step['at']}  {step['step'] + segment:<22} {_facts(step)}".rstrip())
+    if found["unpublished"]:
+        shown.append(f"{found['unpublished']} of its results wait for RabbitMQ")
+    return shown
+
+
+def _facts(step: dict[str, Any]) -> str:
+    facts = {name: value for name, value in step.items() if name not in SAID_ELSEWHERE and value not in (None, "")}
+    return " ".join(f"{name}={_value(value)}" for name, value in facts.items())
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) and " " not in value else json.dumps(value, ensure_ascii=False)

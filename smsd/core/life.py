@@ -1,0 +1,161 @@
+"""A message's life as the journal keeps it: a head that never changes, and steps. Read back, they are the message.
+
+A step's facts are what became true with it, never how it came about: so reading back needs no rules.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from smsd.core.contract import SendRequest, dumps
+from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
+from smsd.core.publication import Publication
+
+INTENT = "intent"
+"""A part is about to be written to the provider."""
+UNWRITTEN = "unwritten"
+"""It was not written after all."""
+ANSWER = "answer"
+UNANSWERED = "unanswered"
+"""The answer did not come in time, or the link or the daemon died before it."""
+LATE_ANSWER = "late-answer"
+RECEIPT = "receipt"
+RESULT = "result"
+HELD = "held"
+"""The request rests at the broker until its time has come."""
+
+
+class Step(NamedTuple):
+    """One step of a message. `n` is the part's number, 0 for the whole; `at` is seconds since 1970."""
+
+    at: float
+    kind: str
+    n: int
+    facts: str
+    """JSON object, or empty."""
+
+
+def head(message: Message) -> str:
+    """What is known of a message before its first step. Its text stays out: the request at the broker has it."""
+    request = message.request
+    return dumps(
+        {
+            "provider": message.provider,
+            "priority": message.priority,
+            "received_at": message.received_at,
+            "to": request.to,
+            "campaign": request.campaign,
+            "callback": request.callback,
+            "expires_at": request.expires_at,
+            "recipient": message.recipient,
+            "sender": message.sender,
+            "encoding": message.encoding,
+            "segments": message.segments,
+            "costs": [part.cost for part in message.parts],
+            "receipt": message.receipt_asked,
+            "resend": message.resend,
+            "reference": message.reference,
+            "correlation_id": message.correlation_id,
+            "reply_to": message.reply_to,
+            "traceparent": message.traceparent,
+        }
+    ).decode()
+
+
+def facts_of(part: Part) -> dict[str, Any]:
+    """What a part's answer, or its absence, has made true."""
+    return {
+        "status": part.status,
+        "smpp_status": part.smpp_status,
+        "smsc_id": part.smsc_id,
+        "attempts": part.attempts,
+    }
+
+
+def facts_of_whole(message: Message, age: float | None = None) -> dict[str, Any]:
+    """What of the whole message a refusal or a silence may change; `age` is seconds of bound time since the first."""
+    facts: dict[str, Any] = {}
+    if message.ending is not None:
+        facts["ending"] = asdict(message.ending)
+    if message.possible_duplicate:
+        facts["possible_duplicate"] = True
+    if message.refusals:
+        facts["refusals"] = message.refusals
+    if message.last_status is not None:
+        facts["last_status"] = message.last_status
+    if age is not None:
+        facts["age"] = round(age, 3)
+    return facts
+
+
+def revive(
+    message_id: str, fingerprint: bytes, written: str, steps: Iterable[Step], result: Publication | None
+) -> Message:
+    """The message of a head and its steps. It rests (`held`) until a delivery of it comes; its parts have no octets."""
+    told = json.loads(written)
+    request = SendRequest.model_construct(
+        id=message_id,
+        to=told["to"],
+        text="",
+        campaign=told["campaign"],
+        callback=told["callback"],
+        expires_at=told["expires_at"],
+    )
+    message = Message(
+        message_id,
+        request,
+        told["provider"],
+        told["priority"],
+        fingerprint,
+        told["received_at"],
+        told["recipient"],
+        told["sender"],
+        told["encoding"],
+        told["segments"],
+        [Part(n, b"", cost) for n, cost in enumerate(told["costs"], 1)],
+        told["receipt"],
+        told["resend"],
+        told["correlation_id"],
+        tuple(told["reply_to"]),
+        told["traceparent"],
+    )
+    message.reference = told["reference"]
+    message.held = True
+    for step in steps:
+        _take(message, step)
+    message.todo.extend(part for part in message.parts if part.status == WAITING and message.ending is None)
+    message.in_flight = sum(part.status == IN_FLIGHT for part in message.parts)
+    message.result = result
+    return message
+
+
+def _take(message: Message, step: Step) -> None:
+    facts = json.loads(step.facts) if step.facts else {}
+    if step.n:
+        if step.n > len(message.parts):  # of an earlier cut, see Intake._recompose
+            return
+        part = message.parts[step.n - 1]
+        if step.kind == INTENT:
+            part.status = IN_FLIGHT
+        elif step.kind == UNWRITTEN:
+            part.status = WAITING
+        part.status = facts.get("status", part.status)
+        part.smpp_status = facts.get("smpp_status", part.smpp_status)
+        part.smsc_id = facts.get("smsc_id", part.smsc_id)
+        part.attempts = facts.get("attempts", part.attempts)
+        part.receipt = facts.get("receipt", part.receipt)
+        if part.accepted and message.sent_at is None:
+            message.sent_at = step.at
+    elif step.kind == RESULT:
+        message.status = facts["status"]
+        message.corrects = facts.get("corrects")
+        message.done_at = step.at if facts["final"] else None
+    if "ending" in facts:
+        message.ending = Ending(**facts["ending"])
+    message.possible_duplicate = facts.get("possible_duplicate", message.possible_duplicate)
+    message.refusals = facts.get("refusals", message.refusals)
+    message.last_status = facts.get("last_status", message.last_status)
+    message.due = facts.get("due", message.due)
+    if "age" in facts:
+        message.first_refused_at = -facts["age"]

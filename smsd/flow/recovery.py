@@ -1,0 +1,37 @@
+"""What an earlier run has left behind: parts that were about to be written, and no more is known of them (rule 3)."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from smsd.core.life import UNANSWERED, facts_of, facts_of_whole
+from smsd.core.message import IN_FLIGHT, Message
+from smsd.flow.ports import Journal
+from smsd.flow.report import Reporter
+
+log = structlog.get_logger("smsd.recovery")
+
+DETAIL = "handed to the provider, then smsd itself ended before the answer"
+
+
+def recover(messages: Iterable[Message], journal: Journal, reporter: Reporter) -> None:
+    """Settles them as on_uncertain says: reported, or ready to be sent again once their request is delivered again."""
+    again = reported = 0
+    for message in messages:
+        for part in [part for part in message.parts if part.status == IN_FLIGHT]:
+            part.attempts += 1
+            message.in_flight -= 1
+            if message.resend and message.ending is None:
+                message.possible_duplicate = True
+                message.wait_again(part)
+            else:
+                message.doubt(part, "connection-lost", DETAIL)
+            journal.note(message, UNANSWERED, part, **facts_of(part), **facts_of_whole(message), detail=DETAIL)
+        ending = message.conclusion()
+        if ending is None:
+            again += 1
+        else:
+            reported += 1
+            reporter.report(message, ending)
+    if again or reported:
+        log.warning("recovered", uncertain=again + reported, reported=reported, to_be_sent_again=again)

@@ -1,0 +1,299 @@
+"""The journal's file: SQLite in WAL mode, the only module that names sqlite3.
+
+What belongs to messages lies in partitions, one set of tables per span of time, so that forgetting is a DROP. What is
+only passing through (outbox, intents without outcome, parked PDUs) lies in tables of its own and is deleted one by one.
+One thread at a time may use a `File`.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from smsd.core.errors import JournalDamaged, JournalHeld
+
+Row = tuple[Any, ...]
+
+PARTITIONS = 4
+"""Into so many spans `keep` is cut: what is forgotten is at most a quarter of `keep` older than it had to be."""
+
+CHECKED_MAX = 256 * 1024 * 1024
+"""Octets up to which the whole file is checked when it is opened (about a second)."""
+
+CHUNK = 100
+"""Rows of one statement: few statements mean few hand-overs of the interpreter's lock to the loop's thread."""
+
+PARTITIONED = {
+    "message": "no INTEGER PRIMARY KEY, id TEXT NOT NULL, fingerprint BLOB NOT NULL, head TEXT NOT NULL",
+    "step": "no INTEGER NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, "
+    "facts TEXT NOT NULL, PRIMARY KEY (no, seq)",
+    "smsc_id": "name TEXT PRIMARY KEY, no INTEGER NOT NULL, n INTEGER NOT NULL",
+    "result": "no INTEGER PRIMARY KEY, exchange TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, "
+    "message_id TEXT NOT NULL, correlation_id TEXT, headers TEXT NOT NULL",
+    "event": "seq INTEGER PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, body BLOB NOT NULL",
+}
+"""The columns of one partition's tables; `no` is a message's number in the journal."""
+
+ROWID = {"message", "result", "event"}
+"""Tables whose key is SQLite's own row number; the others are sorted by theirs."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE run (number INTEGER PRIMARY KEY, at REAL NOT NULL);
+    CREATE TABLE outbox (seq INTEGER PRIMARY KEY, exchange TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+        message_id TEXT NOT NULL, type TEXT NOT NULL, correlation_id TEXT, headers TEXT NOT NULL,
+        reply_to TEXT NOT NULL, ordering TEXT NOT NULL);
+    CREATE TABLE intent (seq INTEGER PRIMARY KEY, part INTEGER NOT NULL, no INTEGER NOT NULL, n INTEGER NOT NULL);
+    CREATE TABLE parked (seq INTEGER PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, pdu BLOB NOT NULL);
+    CREATE TABLE standing (provider TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (provider, kind, value)) WITHOUT ROWID;
+    CREATE TABLE awaiting (no INTEGER PRIMARY KEY, part INTEGER NOT NULL, provider TEXT NOT NULL, due REAL NOT NULL);
+    CREATE INDEX awaiting_due ON awaiting (provider, due);
+    """,
+)
+"""What leads from each version to the next; a file's version is how many of them it has had."""
+
+RETRYABLE = ("full", "disk i/o error", "readonly", "unable to open", "locked")
+"""Words of SQLite's for what passes, or what an operator can mend while we wait."""
+
+
+class DiskTrouble(Exception):
+    """The file can't be written for now; nothing of the commit has happened."""
+
+
+class File:
+    """An open journal. `path` may not exist yet."""
+
+    def __init__(self, path: str, durability: str, keep: float) -> None:
+        self.path = path
+        self._keep = keep
+        self._lock: IO[str] | None = None
+        self._db = _open(path)
+        self._newest = 0
+        try:
+            self._lock = _lock(path)
+            with _damage_told(path):
+                self._check()
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+                self._migrate()
+                self.run = self._begin_run()
+                self.starts = self._partitions()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def size(self) -> int:
+        """Octets on disk."""
+        return sum(os.stat(self.path + ending).st_size for ending in ("", "-wal") if os.path.exists(self.path + ending))
+
+    # --- opening
+
+    def _check(self) -> None:
+        if os.path.getsize(self.path) <= CHECKED_MAX:
+            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise JournalDamaged(_damaged(self.path, found))
+        else:
+            self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def _migrate(self) -> None:
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise JournalDamaged(
+                f"journal {self.path} is of version {version}, this smsd knows {len(MIGRATIONS)}: "
+                "install the newer smsd again, or name another file in journal.path"
+            )
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            self._db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT")
+
+    def _begin_run(self) -> int:
+        with self._transaction():
+            cursor = self._db.execute("INSERT INTO run (at) VALUES (?)", (time.time(),))
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    # --- partitions
+
+    def _partitions(self) -> list[int]:
+        """Where the partitions start, in seconds since 1970, the newest first."""
+        names = self._db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'message\\_%' ESCAPE '\\'")
+        return sorted((int(name.removeprefix("message_")) for (name,) in names if name[8:].isdigit()), reverse=True)
+
+    def rotate(self, now: float) -> None:
+        """Begins a new partition when the newest is full, and forgets those that `keep` no longer wants."""
+        span = max(self._keep / PARTITIONS, 1.0)
+        if self.starts and now < self.starts[0] + span:
+            return
+        with self._transaction():
+            start = max(int(now), self.starts[0] + 1 if self.starts else 0)
+            for name, columns in PARTITIONED.items():
+                rowid = "" if name in ROWID else " WITHOUT ROWID"
+                self._db.execute(f"CREATE TABLE {name}_{start} ({columns}){rowid}")
+            self._db.execute(f"CREATE INDEX message_{start}_id ON message_{start} (id)")
+            starts = [start, *self.starts]
+            while len(starts) > 2 and starts[-2] < now - self._keep:
+                self._forget(starts.pop(), start)
+        self.starts = starts
+
+    def _forget(self, old: int, new: int) -> None:
+        """Drops a partition; messages without a result move on, with all that is known of them."""
+        unfinished = f"SELECT no FROM message_{old} WHERE no NOT IN (SELECT no FROM result_{old})"
+        for name in ("message", "step", "smsc_id"):
+            self._db.execute(f"INSERT INTO {name}_{new} SELECT * FROM {name}_{old} WHERE no IN ({unfinished})")
+        self._db.execute(f"UPDATE intent SET part = ? WHERE part = ? AND no IN ({unfinished})", (new, old))
+        self._db.execute("DELETE FROM awaiting WHERE part = ?", (old,))
+        for name in PARTITIONED:
+            self._db.execute(f"DROP TABLE {name}_{old}")
+
+    # --- writing
+
+    def write(self, rows: Mapping[str, Sequence[Row]], gone: Mapping[str, Sequence[int]]) -> None:
+        """One commit: `rows` by table, replacing those of the same key, and what is `gone`, by table and key.
+
+        Raises DiskTrouble, after which nothing of it has happened, and JournalDamaged.
+        """
+        if not rows and not gone:
+            return
+        with self._transaction():
+            for table, of_table in rows.items():
+                self._insert(table, of_table)
+            for table, keys in gone.items():
+                name = "no" if table == "awaiting" else "seq"
+                for some in _chunks(keys):
+                    marks = ",".join("?" * len(some))
+                    self._db.execute(f"DELETE FROM {table} WHERE {name} IN ({marks})", some)
+
+    def _insert(self, table: str, rows: Sequence[Row]) -> None:
+        if table.rpartition("_")[2].isdigit() and int(table.rpartition("_")[2]) not in self.starts:
+            table = f"{table.rpartition('_')[0]}_{self.starts[0]}"  # forgotten meanwhile
+        one = f"({','.join('?' * len(rows[0]))})"
+        for some in _chunks(rows):
+            values = ",".join([one] * len(some))
+            self._db.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES {values}", [value for row in some for value in row]
+            )
+
+    def stand(self, provider: str, kind: str, value: str, on: bool, now: float) -> None:
+        """What an operator has decided, until it is taken back."""
+        with self._transaction():
+            if on:
+                self._db.execute("INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?)", (provider, kind, value, now))
+            else:
+                self._db.execute(
+                    "DELETE FROM standing WHERE (provider, kind, value) = (?, ?, ?)", (provider, kind, value)
+                )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _damage_told(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    # --- reading
+
+    def all(self, question: str, *values: Any) -> list[Any]:
+        """The rows that SQL finds. Raises DiskTrouble and JournalDamaged."""
+        with _damage_told(self.path):
+            return self._db.execute(question, values).fetchall()
+
+    def of(self, table: str, start: int, column: str, keys: Iterable[Any]) -> list[Any]:
+        """Rows of a partition's table whose `column` is one of `keys`."""
+        found: list[Any] = []
+        for some in _chunks(list(keys)):
+            marks = ",".join("?" * len(some))
+            found += self.all(f"SELECT * FROM {table}_{start} WHERE {column} IN ({marks})", *some)
+        return found
+
+
+class Reading(File):
+    """An existing journal, for reading only, whoever else has it open."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = None
+        if not os.path.exists(path):
+            raise JournalDamaged(f"no journal at {path}: is journal.path right, and has smsd run yet?")
+        with _damage_told(path):
+            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            self.starts = self._partitions()
+
+
+def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """`rows` in pieces of 100, then of 10, then alone: three statements to prepare for each table."""
+    at = 0
+    for size in (CHUNK, 10, 1):
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+def _open(path: str) -> sqlite3.Connection:
+    parent = Path(path).parent
+    try:
+        parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        with open(path, "ab"):  # SQLite does not say why it can't
+            pass
+    except OSError as error:
+        raise JournalDamaged(
+            f"journal {path} can't be opened: {error.strerror}: give smsd's user the directory, or set journal.path"
+        ) from None
+    return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512)
+
+
+def _lock(path: str) -> IO[str]:
+    """Holds the file `path`.lock until the process ends, however it ends. Raises JournalHeld, naming the holder."""
+    lock = open(f"{path}.lock", "a+")  # noqa: SIM115 (it stays open)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise JournalHeld(
+            f"journal {path} is held by another smsd (pid {holder}): stop that one, or give this one a journal.path "
+            "of its own"
+        ) from None
+    lock.seek(0)
+    lock.truncate()
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+@contextmanager
+def _damage_told(path: str) -> Iterator[None]:
+    """SQLite's exceptions as ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if any(word in str(error).lower() for word in RETRYABLE):
+            raise DiskTrouble(f"journal {path}: {error}") from None
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.InterfaceError):
+            raise
+        raise JournalDamaged(_damaged(path, str(error))) from None
+
+
+def _damaged(path: str, why: str) -> str:
+    return (
+        f"journal {path} is damaged ({' '.join(why.split())}): stop smsd, move the file and its -wal aside and keep "
+        f"them, save what can be saved with `sqlite3 FILE .recover`, then start smsd; requests stay in RabbitMQ, but "
+        "those handed over before will be sent again, and receipts for them come as unmatched"
+    )

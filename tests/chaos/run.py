@@ -1,0 +1,92 @@
+"""One run: load, faults by the plan, rest, a clean stop, the verdict."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from rig.patience import eventually
+
+from chaos.evidence import Account, Evidence, read_log
+from chaos.faults import Faults
+from chaos.plan import plan
+from chaos.scene import LONG_TEXTS, PREFIX, PROVIDERS, Scene
+from chaos.traffic import Publisher, Reader
+from chaos.verdict import Verdict, judge
+
+REST_SECONDS = 120.0
+"""How long everything may take to come to rest after the last fault."""
+QUIET_SECONDS = 40.0
+"""Without anything new for so long it has: longer than a receipt is parked for its submit_sm_resp."""
+
+Say = Callable[[str], None]
+
+
+def run(seconds: float, seed: int, directory: Path, say: Say, rate: float) -> tuple[Verdict, float]:
+    """The verdict over so many seconds of load and faults, and when it began; `say` gets a line for each action."""
+    with Scene(directory) as scene, _traffic(scene, rate, seed) as (publisher, reader):
+        began = time.time()
+
+        def tell(what: str) -> None:
+            say(f"{time.time() - began:8.1f} {what}")
+
+        faults = Faults(scene)
+        for action in plan(seed, seconds, PROVIDERS):
+            time.sleep(max(0.0, began + action.at - time.time()))
+            tell(str(action))
+            faults.perform(action)
+        time.sleep(max(0.0, began + seconds - time.time()))
+        tell("calm: no more requests, no more faults")
+        faults.calm()
+        publisher.finishing.set()
+        _come_to_rest(scene, publisher, reader, tell)
+        code = scene.daemon.term()
+        tell(f"the daemon has stopped with exit code {code}")
+        eventually(lambda: not scene.left_in_queues().keys() & {"results", "inbound", "events"}, REST_SECONDS)
+        reader.finishing.set()
+        evidence = _evidence(scene, faults, publisher, reader)
+    return judge(evidence), began
+
+
+@contextmanager
+def _traffic(scene: Scene, rate: float, seed: int) -> Iterator[tuple[Publisher, Reader]]:
+    """Publisher and reader at work; what went wrong in their threads is raised here."""
+    publisher = Publisher(scene.node.url, PREFIX, LONG_TEXTS, rate, seed)
+    reader = Reader(scene.node.url, PREFIX)
+    with ThreadPoolExecutor() as threads:
+        at_work: list[Future[None]] = [threads.submit(publisher.run), threads.submit(reader.run)]
+        try:
+            yield publisher, reader
+        finally:
+            publisher.finishing.set()
+            reader.finishing.set()
+    for each in at_work:
+        each.result()
+
+
+def _come_to_rest(scene: Scene, publisher: Publisher, reader: Reader, tell: Say) -> None:
+    """Returns once every request has its final result and every receipt its answer, or nothing moves any more."""
+    deadline = time.monotonic() + REST_SECONDS
+    moved, seen = time.monotonic(), -1
+    while time.monotonic() < min(deadline, moved + QUIET_SECONDS):
+        open_requests = sum(request.id not in reader.ended for request in publisher.accepted)
+        talking = [name for name, smsc in scene.smscs.items() if not smsc.idle()]
+        if publisher.done and not open_requests and not talking and not scene.daemon.status()["outbox"]:
+            tell("all is at rest")
+            return
+        if (now := len(publisher.accepted) + reader.read.total()) != seen:
+            moved, seen = time.monotonic(), now
+        time.sleep(0.5)
+    tell(f"no rest: {open_requests} requests without a final result, receipts left at {talking or 'no SMSC'}")
+
+
+def _evidence(scene: Scene, faults: Faults, publisher: Publisher, reader: Reader) -> Evidence:
+    accounts = {}
+    for name in PROVIDERS:
+        account = accounts[name] = Account(
+            unmatched=reader.unmatched[name], inbound_sent=faults.inbound[name], inbound_read=reader.inbound[name]
+        )
+        with scene.log_of(name).open() as lines:
+            read_log(lines, account)
+    return Evidence(publisher.accepted, reader.results, accounts, scene.left_in_queues())

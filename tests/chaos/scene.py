@@ -1,0 +1,121 @@
+"""What faults are done to: a broker node, an SMSC for each provider, one smsd; and what is usual for them."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from rig import rabbit
+from rig.daemon import Daemon, provider
+from rig.patience import eventually
+from rig.smsc import Simulator
+
+PREFIX = "chaos"
+START_SECONDS = 30.0
+
+LONG_TEXTS = {"alfa": False, "bravo": False, "charlie": True}
+"""The providers, and whether their messages have several segments."""
+PROVIDERS = tuple(LONG_TEXTS)
+USUAL: dict[str, Any] = {
+    "latency": [0.02, 0.06],
+    "errors": [],
+    "no_answer": [],
+    "receipts": {
+        "delay": [0.0, 2.0],
+        "rules": [{"to": "7$", "stat": "UNDELIV", "err": "001"}, {"to": "3$", "stat": "EXPIRED", "err": "027"}],
+    },
+}
+"""The rules of an SMSC to which nothing is done."""
+
+
+class Smsc(Simulator):
+    """A simulator that also says whether it has said all it has to say."""
+
+    def idle(self) -> bool:
+        counts = self._ask("GET", "/counts")
+        unanswered = sum(bind["unanswered_deliveries"] for bind in self.bound())
+        return not (counts["waiting"] or counts["scheduled"] or unanswered)
+
+
+class Victim(Daemon):
+    """A daemon that can be frozen too."""
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def up(self) -> None:
+        """Waits until it serves; the broker need not be there."""
+        eventually(lambda: self._alive() and self.web("/livez")[0] == 200, START_SECONDS)
+
+    def living(self) -> bool:
+        return self._process.poll() is None
+
+
+class Scene:
+    """All of it, running; `close` ends it. Start it from the main thread (see Node)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open = ExitStack()
+        try:
+            self.node = self._open.enter_context(rabbit.Node())
+            self.smscs = {name: self._open.enter_context(self._smsc(name)) for name in PROVIDERS}
+            self.start_daemon()
+            self.daemon.ready()
+            self.daemon.bound()
+        except BaseException:
+            self._open.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.daemon.living():
+            self.daemon.kill9()
+        self._open.close()
+
+    def start_daemon(self) -> None:
+        """Another daemon, with the journal of the last one."""
+        settings = {
+            "broker": {"url": self.node.url, "prefix": PREFIX, "heartbeat": "2s"},
+            "stop_timeout": "5s",
+            "defaults": {
+                "receipts": True,
+                "submit_timeout": "3s",
+                "enquire_link": {"interval": "2s", "timeout": "2s"},
+                "retries": {"delays": ["200ms", "500ms", "1s"]},
+            },
+            "providers": {
+                "alfa": self._provider("alfa", max_rate=150, window=20),
+                "bravo": self._provider("bravo", max_rate=150, window=100, on_uncertain="resend"),
+                "charlie": self._provider("charlie", max_rate=300, window=50),
+            },
+        }
+        self.daemon = Victim(settings, self._directory, ready=False)
+        self.daemon.up()
+
+    def log_of(self, name: str) -> Path:
+        """What the provider's SMSC saw, a JSON line each."""
+        return self._directory / f"smsc-{name}.jsonl"
+
+    def left_in_queues(self) -> dict[str, int]:
+        """Messages ready in the queues, by name; only where there are any."""
+        work = [f"requests.{name}.{priority}" for name in PROVIDERS for priority in rabbit.PRIORITIES]
+        with rabbit.connect(self.node.url) as connection:
+            found = {
+                queue: rabbit.depth(connection, f"{PREFIX}.{queue}")[0]
+                for queue in (*rabbit.QUEUES, *rabbit.HOLDS, *work)
+            }
+        return {queue: number for queue, number in found.items() if number}
+
+    def _smsc(self, name: str) -> Smsc:
+        return Smsc("--log", str(self.log_of(name)), **USUAL)
+
+    def _provider(self, name: str, **settings: Any) -> dict[str, Any]:
+        usual = provider(self.smscs[name].port, **settings)
+        del usual["receipts"]
+        return usual
