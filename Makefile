@@ -1,5 +1,5 @@
 # Each target is one or two lines that could as well be typed.
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -22,6 +22,10 @@ check: ## lint, format, types, layers
 bench: ## measure throughput, pacing and delays
 	deploy/setup.sh test
 	.venv/bin/python -m bench
+
+chaos: ## faults at random moments under load, then every message accounted for (MINUTES=10 SEED=1)
+	deploy/setup.sh test
+	.venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was built, the virtual environment too
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .run build dist smsd.egg-info

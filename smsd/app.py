@@ -352,7 +352,7 @@ class Daemon:
             loop_lag=self._lag,
             config_ok=True,
             config_at=self._started_at,
-            uncertain={},
+            uncertain=self._reporter.uncertain,
             journal_bytes=self._journal.size(),
         )
 

@@ -25,7 +25,9 @@ def _span(_: click.Context, __: click.Parameter, value: str) -> float:
 
 @click.command()
 @click.argument("provider", required=False)
-@click.option("--since", metavar="TIME", default="24h", show_default=True, callback=_span, help="How far back: 30m, 7d.")
+@click.option(
+    "--since", metavar="TIME", default="24h", show_default=True, callback=_span, help="How far back: 30m, 7d."
+)
 @json_option
 @config_option
 def log(provider: str | None, since: float, as_json: bool, config: str) -> None:

@@ -96,6 +96,11 @@ class Bind:
         return self._session.room() if self._session is not None and self._leaving is None else 0
 
     @property
+    def submits(self) -> bool:
+        """Whether it takes submit_sm at all, now or as soon as there is room."""
+        return self._session is not None and self._leaving is None and self._session.state is State.BOUND
+
+    @property
     def writable(self) -> bool:
         return self._connection is not None and self._connection.writable
 

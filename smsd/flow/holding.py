@@ -173,10 +173,10 @@ class Holding:
                 delivery.give_back()
 
     def _rest_at_broker(self, message: Message) -> None:
-        if message.touched:
-            message.held = True
-        else:
+        if message.place is None:
             self._journal.put_back(message)
+        else:
+            message.held = True
 
     def broker_lost(self) -> None:
         """All deliveries will come again; another node may get them. Nothing waiting is ours any more."""

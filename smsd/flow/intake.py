@@ -92,6 +92,8 @@ class Intake:
         )
 
     def _looked_up(self, delivery: Delivery, request: SendRequest, print_: bytes, known: Known | None) -> None:
+        if delivery.stale:  # its connection is gone: it comes again
+            return
         if known is None:
             self._admit(delivery, request, print_)
         elif known.fingerprint != print_:

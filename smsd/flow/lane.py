@@ -21,6 +21,10 @@ LEAD = 0.003
 """Seconds before its token is due that a part's intent is given to the journal, about one commit's time. More would
 let a bulk segment that is already intended pass before a code that arrives meanwhile."""
 
+AHEAD = 8
+"""One in so many places of the window: as many parts are given to the journal before there is room for them, so that
+the window does not stand idle for the time of a commit. More would report more as uncertain after a crash."""
+
 SWEEP = 0.5
 """Seconds between two looks for waiting messages that have expired."""
 
@@ -29,6 +33,8 @@ class SubmitLink(Protocol):
     """The bind that takes submit_sm."""
 
     def room(self) -> int: ...
+    @property
+    def submits(self) -> bool: ...
     @property
     def writable(self) -> bool: ...
     def submit(self, body: bytes, message: Message, part: Part, now: float) -> None: ...
@@ -120,10 +126,11 @@ class Lane:
         return self.paused or self.stopping or broker.blocked or not broker.connected or now < self.resting_until
 
     def _intend(self, link: SubmitLink, now: float, wall: float) -> None:
-        """Gives parts to the journal: as many as fit into the window and may go within LEAD."""
+        """Gives parts to the journal: as many as soon fit into the window and may go within LEAD."""
         pacer, turns, journal = self.pacer, self.turns, self._journal
         unlimited = pacer.rate is None
-        while link.room() > self._intended and link.writable:
+        ahead = self.provider.window // AHEAD
+        while link.submits and link.room() + ahead > self._intended and link.writable:
             if not unlimited and (self._intended or pacer.due(now) > now + LEAD):
                 return
             message = turns.next(wall)
@@ -153,9 +160,12 @@ class Lane:
     def _write(self, message: Message, part: Part, now: float) -> bool:
         """Writes the part if its token is there; takes it back if the facts have changed since its turn."""
         link = self.link
-        if link is None or not link.room() or message.ending is not None or self._stands_still(now):
+        stale = message.ending is not None or _has_expired(message, time.time())
+        if link is None or not link.submits or stale or self._stands_still(now):
             self._take_back(message, part)
             return True
+        if not link.room():
+            return False
         if self.pacer.due(now, part.cost) > now:
             return False
         self.pacer.take(now, part.cost)
@@ -194,7 +204,7 @@ class Lane:
         """Wakes the lane when the next token, due time or expiry comes."""
         moments = []
         if self.link is not None and not self._stands_still(now):
-            if self._ready:
+            if self._ready and self.link.room():
                 moments.append(self.pacer.due(now, self._ready[0][1].cost))
             elif self.turns.waiting_now() and self.link.room() > self._intended:
                 moments.append(self.pacer.due(now) - LEAD)

@@ -5,6 +5,7 @@ The only place that acks a request (rule 1 of design.md: only after its result i
 
 import logging
 import time
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 from smsd.core.address import mask
 from smsd.core.contract import result_id
 from smsd.core.errors import ContractError
-from smsd.core.message import Ending, Message
+from smsd.core.message import UNCERTAIN, Ending, Message
 from smsd.core.publication import Publication
 from smsd.core.results import FINAL, rejection, result
 from smsd.flow.outbox import Outbox
@@ -31,6 +32,8 @@ class Reporter:
         self._journal = journal
         self._meter = meter
         self._prefix = prefix
+        self.uncertain: Counter[str] = Counter()
+        """Messages by provider whose last result, in this run, is `uncertain`."""
         self._log_of_messages = log.bind()
         """Bound once: its line is written for every message."""
 
@@ -43,6 +46,10 @@ class Reporter:
         message.status = ending.status
         self._journal.conclude(message, publication, final)
         self._meter.result(message.provider, ending.status)
+        if ending.status == UNCERTAIN:
+            self.uncertain[message.provider] += 1
+        elif message.corrects is not None:
+            self.uncertain[message.provider] -= 1
         self._outbox.add(publication, partial(self._confirmed, message))
         if final:
             self._log(message, ending, now)

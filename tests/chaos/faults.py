@@ -2,6 +2,7 @@
 
 import itertools
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from chaos.plan import Action
@@ -16,16 +17,16 @@ STRAYS_FROM = 7_000_000
 class Faults:
     """Does to a scene what actions say."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, tell: Callable[[str], None]) -> None:
         self.inbound: dict[str, set[str]] = defaultdict(set)
         """The texts sent from handsets, by provider."""
-        self.complaints: list[str] = []
-        """What the daemon did that it should not have."""
         self._scene = scene
+        self._tell = tell
         self._numbers = itertools.count(STRAYS_FROM)
 
     def perform(self, action: Action) -> None:
         """One action, to its end."""
+        self._scene.daemon.check()
         if action.provider:
             self._to_link(action, self._scene.smscs[action.provider])
         elif action.what.endswith("broker") or action.what == "fill-outbox":
@@ -49,8 +50,7 @@ class Faults:
                 self._scene.start_daemon()
             case "stop-daemon":
                 daemon.thaw()
-                if code := daemon.term():
-                    self.complaints.append(f"exit code {code} after the SIGTERM of second {action.at}")
+                self._tell(f"exit code {daemon.term()}")
                 self._scene.start_daemon()
             case "freeze-daemon":
                 daemon.freeze()

@@ -19,6 +19,8 @@ REST_SECONDS = 120.0
 """How long everything may take to come to rest after the last fault."""
 QUIET_SECONDS = 40.0
 """Without anything new for so long it has: longer than a receipt is parked for its submit_sm_resp."""
+LOOK_AGAIN = 3.0
+"""Seconds between two reconciliations while receipts are still parked."""
 
 Say = Callable[[str], None]
 
@@ -31,7 +33,7 @@ def run(seconds: float, seed: int, directory: Path, say: Say, rate: float) -> tu
         def tell(what: str) -> None:
             say(f"{time.time() - began:8.1f} {what}")
 
-        faults = Faults(scene)
+        faults = Faults(scene, tell)
         for action in plan(seed, seconds, PROVIDERS):
             time.sleep(max(0.0, began + action.at - time.time()))
             tell(str(action))
@@ -40,12 +42,13 @@ def run(seconds: float, seed: int, directory: Path, say: Say, rate: float) -> tu
         tell("calm: no more requests, no more faults")
         faults.calm()
         publisher.finishing.set()
-        _come_to_rest(scene, publisher, reader, tell)
+        _come_to_rest(scene, faults, publisher, reader, tell)
         code = scene.daemon.term()
         tell(f"the daemon has stopped with exit code {code}")
         eventually(lambda: not scene.left_in_queues().keys() & {"results", "inbound", "events"}, REST_SECONDS)
         reader.finishing.set()
         evidence = _evidence(scene, faults, publisher, reader)
+        evidence.queues = scene.left_in_queues()
     return judge(evidence), began
 
 
@@ -65,23 +68,26 @@ def _traffic(scene: Scene, rate: float, seed: int) -> Iterator[tuple[Publisher, 
         each.result()
 
 
-def _come_to_rest(scene: Scene, publisher: Publisher, reader: Reader, tell: Say) -> None:
-    """Returns once every request has its final result and every receipt its answer, or nothing moves any more."""
+def _come_to_rest(scene: Scene, faults: Faults, publisher: Publisher, reader: Reader, tell: Say) -> None:
+    """Returns once every request has its final result and every receipt is told of, or nothing moves any more."""
     deadline = time.monotonic() + REST_SECONDS
     moved, seen = time.monotonic(), -1
     while time.monotonic() < min(deadline, moved + QUIET_SECONDS):
-        open_requests = sum(request.id not in reader.ended for request in publisher.accepted)
-        talking = [name for name, smsc in scene.smscs.items() if not smsc.idle()]
-        if publisher.done and not open_requests and not talking and not scene.daemon.status()["outbox"]:
-            tell("all is at rest")
-            return
+        scene.daemon.check()
+        ended = publisher.done and len(reader.ended) >= len(publisher.accepted)
+        if ended and all(smsc.idle() for smsc in scene.smscs.values()) and not scene.daemon.status()["outbox"]:
+            if judge(_evidence(scene, faults, publisher, reader)).clean:
+                tell("all is at rest")
+                return
+            time.sleep(LOOK_AGAIN)
         if (now := len(publisher.accepted) + reader.read.total()) != seen:
             moved, seen = time.monotonic(), now
-        time.sleep(0.5)
-    tell(f"no rest: {open_requests} requests without a final result, receipts left at {talking or 'no SMSC'}")
+        time.sleep(LOOK_AGAIN / 10)
+    tell("no rest, and nothing moves any more")
 
 
 def _evidence(scene: Scene, faults: Faults, publisher: Publisher, reader: Reader) -> Evidence:
+    """All but the queues."""
     accounts = {}
     for name in PROVIDERS:
         account = accounts[name] = Account(
@@ -89,4 +95,4 @@ def _evidence(scene: Scene, faults: Faults, publisher: Publisher, reader: Reader
         )
         with scene.log_of(name).open() as lines:
             read_log(lines, account)
-    return Evidence(publisher.accepted, reader.results, accounts, scene.left_in_queues())
+    return Evidence(publisher.accepted, reader.results, accounts)

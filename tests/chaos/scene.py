@@ -50,6 +50,10 @@ class Victim(Daemon):
         """Waits until it serves; the broker need not be there."""
         eventually(lambda: self._alive() and self.web("/livez")[0] == 200, START_SECONDS)
 
+    def check(self) -> None:
+        """AssertionError with its last words if it has ended by itself."""
+        self._alive()
+
     def living(self) -> bool:
         return self._process.poll() is None
 

@@ -1,6 +1,9 @@
 """A short run of `make chaos`: 25 seconds of load with a kill -9, a freeze, a cut link and a broker crash at least."""
 
+import logging
 from pathlib import Path
+
+import pytest
 
 from chaos.plan import OPENING, plan
 from chaos.report import stories, table
@@ -10,7 +13,8 @@ from chaos.scene import PROVIDERS
 SECONDS, SEED, RATE = 25.0, 1, 100.0
 
 
-def test_every_message_of_a_short_run_is_accounted_for(tmp_path: Path) -> None:
+def test_every_message_of_a_short_run_is_accounted_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="pika")  # it would log every attempt to reach the broker
     log: list[str] = []
     verdict, began = run(SECONDS, SEED, tmp_path, log.append, RATE)
     print("\n".join(log), table(verdict), stories(verdict, began), sep="\n")

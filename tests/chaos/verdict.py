@@ -142,9 +142,9 @@ def _fate(case: Case, final: Result | None) -> str:
         return ONCE if whole else LOST
     if final.status == "uncertain":
         return UNCERTAIN_SENT if times else UNCERTAIN_UNSENT
-    if final.status == "undelivered":
-        return ONCE if times else LOST
-    return ONCE if whole else UNSENT
+    if final.status in TOLD_BY_RECEIPT and times:
+        return ONCE  # whole or not: the first bad segment ends a message
+    return LOST if final.status == "undelivered" else UNSENT
 
 
 def _is_wrong(case: Case, final: Result) -> bool:
@@ -156,13 +156,19 @@ def _is_wrong(case: Case, final: Result) -> bool:
 
 
 def _is_told(smsc_id: str, case: Case, final: Result | None) -> bool:
-    """Whether the CRM knows from the final result what the receipt of this id said."""
+    """Whether the CRM knows from the final result what the receipt of this id said, or can't know it yet.
+
+    A receipt says nothing of a message whose other segments were not sent or not answered.
+    """
     if final is None:
         return False
     named = any(part.smsc_id == smsc_id for result in case.results for part in result.parts)
-    if final.status in TOLD_BY_RECEIPT:
+    if final.status == "delivered":
         return named or final.possible_duplicate  # the ids of what was sent twice need not all be in a result
-    return named and any(part.smsc_id is None for part in final.parts)  # other segments had no answer, and no receipt
+    if final.status in TOLD_BY_RECEIPT:
+        return True  # the first bad segment has ended it, what came later was kept for `smsd trace`
+    accepted = {submit.part for submit in case.submits if submit.status == 0}
+    return len(accepted) < final.segments or (named and any(part.smsc_id is None for part in final.parts))
 
 
 def _stray_receipts_missing(account: Account) -> set[str]:

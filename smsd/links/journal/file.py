@@ -247,8 +247,7 @@ def _open(path: str) -> sqlite3.Connection:
     parent = Path(path).parent
     try:
         parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with open(path, "ab"):  # SQLite does not say why it can't
-            pass
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o640))  # SQLite does not say why it can't
     except OSError as error:
         raise JournalDamaged(
             f"journal {path} can't be opened: {error.strerror}: give smsd's user the directory, or set journal.path"

@@ -29,6 +29,9 @@ def _life(file: File, start: int, message_id: str, rows: list[Any]) -> dict[str,
     results = [json.loads(row[3]) for row in file.of("result", start, "no", [no])]
     if not head:
         steps += [_told(result) for result in results]
+    for step in steps:  # of several results the journal has the last one whole
+        if step["step"] == "result" and results and step["result_id"] == results[-1]["result_id"]:
+            step |= {name: results[-1][name] for name in ("reason", "detail")}
     waiting = file.all("SELECT count(*) FROM outbox WHERE ordering = ?", message_id)[0][0]
     provider = head.get("provider") or (results[-1]["provider"] if results else None)
     return {"id": message_id, "provider": provider, "steps": steps, "results": results, "unpublished": waiting}

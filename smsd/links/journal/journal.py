@@ -62,6 +62,7 @@ class SqliteJournal:
         self._batch = Batch()
         self._scheduled = False
         self._busy = False
+        self._closed = False
         self._idle = asyncio.Event()
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
         self._remembered: dict[str, Known] = {}
@@ -313,13 +314,13 @@ class SqliteJournal:
         self._soon()
 
     def _soon(self) -> None:
-        if not self._scheduled and not self._busy and self.trouble is None:
+        if not self._scheduled and not self._busy and not self._closed and self.trouble is None:
             self._scheduled = True
             self._loop.call_soon(self._hand_over)
 
     def _hand_over(self) -> None:
         self._scheduled = False
-        if self._busy:
+        if self._busy or self._closed:
             return
         batch, self._batch = self._batch, Batch()
         self._busy = True
@@ -335,6 +336,7 @@ class SqliteJournal:
             return
         if error is not None:
             sentence = str(error) if isinstance(error, JournalDamaged) else f"journal: {error!r}"
+            self._closed = True
             self._on_damage(sentence)
             return
         if self.trouble is not None:
@@ -360,10 +362,11 @@ class SqliteJournal:
 
     async def close(self, timeout: float) -> None:
         """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
-        if self._batch or self._busy:
+        if not self._closed and (self._batch or self._busy):
             try:
                 await asyncio.wait_for(self._idle.wait(), timeout)
             except TimeoutError:
                 log.warning("journal", detail="closed before everything was committed")
+        self._closed = True
         self._thread.shutdown()
         self._file.close()
