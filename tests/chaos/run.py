@@ -27,26 +27,25 @@ Say = Callable[[str], None]
 
 def run(seconds: float, seed: int, directory: Path, say: Say, rate: float) -> tuple[Verdict, float]:
     """The verdict over so many seconds of load and faults, and when it began; `say` gets a line for each action."""
-    with Scene(directory) as scene, _traffic(scene, rate, seed) as (publisher, reader):
-        began = time.time()
+    with Scene(directory) as scene:
+        with _traffic(scene, rate, seed) as (publisher, reader):
+            began = time.time()
 
-        def tell(what: str) -> None:
-            say(f"{time.time() - began:8.1f} {what}")
+            def tell(what: str) -> None:
+                say(f"{time.time() - began:8.1f} {what}")
 
-        faults = Faults(scene, tell)
-        for action in plan(seed, seconds, PROVIDERS):
-            time.sleep(max(0.0, began + action.at - time.time()))
-            tell(str(action))
-            faults.perform(action)
-        time.sleep(max(0.0, began + seconds - time.time()))
-        tell("calm: no more requests, no more faults")
-        faults.calm()
-        publisher.finishing.set()
-        _come_to_rest(scene, faults, publisher, reader, tell)
-        code = scene.daemon.term()
-        tell(f"the daemon has stopped with exit code {code}")
-        eventually(lambda: not scene.left_in_queues().keys() & {"results", "inbound", "events"}, REST_SECONDS)
-        reader.finishing.set()
+            faults = Faults(scene, tell)
+            for action in plan(seed, seconds, PROVIDERS):
+                time.sleep(max(0.0, began + action.at - time.time()))
+                tell(str(action))
+                faults.perform(action)
+            time.sleep(max(0.0, began + seconds - time.time()))
+            tell("calm: no more requests, no more faults")
+            faults.calm()
+            publisher.finishing.set()
+            _come_to_rest(scene, faults, publisher, reader, tell)
+            tell(f"the daemon has stopped with exit code {scene.daemon.term()}")
+            eventually(lambda: not scene.left_in_queues().keys() & {"results", "inbound", "events"}, REST_SECONDS)
         evidence = _evidence(scene, faults, publisher, reader)
         evidence.queues = scene.left_in_queues()
     return judge(evidence), began
@@ -62,7 +61,7 @@ def _traffic(scene: Scene, rate: float, seed: int) -> Iterator[tuple[Publisher, 
         try:
             yield publisher, reader
         finally:
-            publisher.finishing.set()
+            publisher.abandoning.set()
             reader.finishing.set()
     for each in at_work:
         each.result()

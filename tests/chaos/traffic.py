@@ -39,6 +39,9 @@ class Publisher:
         self.accepted: list[Request] = []
         """What the broker has confirmed."""
         self.finishing = threading.Event()
+        """No more requests than there are already."""
+        self.abandoning = threading.Event()
+        """Those that the broker has not confirmed need not be published any more."""
         self._url = url
         self._exchange = f"{prefix}.requests"
         self._providers = providers
@@ -49,8 +52,8 @@ class Publisher:
 
     @property
     def done(self) -> bool:
-        """Told to finish, and the broker has everything."""
-        return self.finishing.is_set() and not self._waiting
+        """Nothing is left to do."""
+        return self.abandoning.is_set() or (self.finishing.is_set() and not self._waiting)
 
     def run(self) -> None:
         """Until it is done."""
@@ -63,7 +66,7 @@ class Publisher:
 
     def _publish(self, connection: Any) -> None:
         while not self.done:
-            while self._waiting:
+            while self._waiting and not self.abandoning.is_set():
                 key, bodies = self._waiting[0]
                 rabbit.publish_all(connection, self._exchange, key, bodies)
                 self._waiting.popleft()
@@ -129,6 +132,7 @@ class Reader:
                         channel.basic_consume(queue, self._take(queue))
                     while not self.finishing.is_set():
                         connection.process_data_events(TICK)
+                    connection.process_data_events(TICK)  # what is here already would go back to its queue
             except AMQPError:
                 time.sleep(PATIENCE)
 

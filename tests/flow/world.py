@@ -9,11 +9,14 @@ import functools
 import inspect
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from smsd.core.message import Known
 from smsd.core.publication import Confirm, Publication
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
@@ -22,7 +25,8 @@ from smsd.flow.intake import Intake
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
 from smsd.flow.supervisor import Supervisor
-from smsd.links.journal import MemoryJournal
+from smsd.links.journal.file import File
+from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import PrometheusMeter
 from smsd.links.smsc import Dialer
 from smsd.settings.model import Provider
@@ -53,10 +57,25 @@ async def eventually(look: Callable[[], Any], timeout: float = 5.0) -> Any:
     return seen
 
 
-async def settle() -> None:
-    """Lets everything that is ready run."""
-    for _ in range(10):
-        await asyncio.sleep(0)
+async def settle(journal: SqliteJournal) -> None:
+    """Lets everything that is ready run, until the journal has nothing left to commit."""
+    calm = 0
+    while calm < 10:
+        assert journal.trouble is None, journal.trouble
+        commits = journal._batch or journal._busy
+        calm = 0 if commits else calm + 1
+        await asyncio.sleep(0.0005 if commits else 0)
+
+
+@contextmanager
+def stalled(journal: SqliteJournal) -> Iterator[None]:
+    """A disk that takes no commit until this block ends."""
+    moves = threading.Event()
+    journal._thread.submit(moves.wait)
+    try:
+        yield
+    finally:
+        moves.set()
 
 
 def provider(port: int = 2775, **settings: Any) -> Provider:
@@ -130,23 +149,31 @@ class Broker:
 class World:
     """What app builds for one provider, with its seams open."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, file: File) -> None:
         self.broker = Broker()
-        self.journal = MemoryJournal()
-        self.meter = PrometheusMeter({"p": provider}, version="test")
-        self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
-        self.events = Events(self.outbox.add, self.meter, PREFIX, "here")
-        self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
-        self.cancelled: set[str] = set()
+        self.file = file
         self.buried: list[Delivery] = []
         self.supervisor = Supervisor(lambda delivery, *_: self.buried.append(delivery))
+        self.damage: list[str] = []
+        self.journal = SqliteJournal(
+            file,
+            attempt=self.supervisor.attempt,
+            on_trouble=lambda _: self.holding.update(),
+            on_damage=self.damage.append,
+            on_commit=lambda *_: None,
+        )
+        self.meter = PrometheusMeter({"p": provider}, version="test")
+        self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
+        self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")
+        self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
+        self.cancelled: set[str] = set()
         self.holding = Holding(
             provider,
             dial=Dialer(provider.tls),
             broker=self.broker,
             journal=self.journal,
             reporter=self.reporter,
-            holds=Holds(self.broker, PREFIX, lambda _: self.holding.bound_clock()),
+            holds=Holds(self.broker, self.journal, PREFIX, lambda _: self.holding.bound_clock()),
             events=self.events,
             meter=self.meter,
             publish=self.outbox.add,
@@ -164,8 +191,8 @@ class World:
             destinations={"p": self.holding},
             known_providers=lambda: {"p"},
             cancelled=lambda _, campaign, id: campaign in self.cancelled or id in self.cancelled,
+            with_delivery=self.supervisor.with_delivery,
         )
-        self.told: list[tuple[Publication, dict[str, Any]]] = []
         self._ids = itertools.count(1)
 
     def request(self, text: str = "hello", headers: dict[str, Any] | None = None, **fields: Any) -> Delivery:
@@ -176,6 +203,24 @@ class World:
     def come(self, delivery: Delivery) -> Delivery:
         self.intake.arrived(delivery)
         return delivery
+
+    async def settle(self) -> None:
+        await settle(self.journal)
+
+    async def wait_paused(self, *deliveries: Delivery) -> None:
+        """Requests that have come and wait in their lane, which goes on with `holding.resume`."""
+        self.holding.pause("by a test")
+        for delivery in deliveries:
+            self.come(delivery)
+        await self.settle()
+        assert len(self.holding.lane.waiting()) == len(deliveries)
+
+    async def known(self, message_id: str = "m1") -> Known | None:
+        """What the journal knows of a request."""
+        answers: list[Known | None] = []
+        self.journal.look_up(message_id, answers.append)
+        await eventually(lambda: answers)
+        return answers[0]
 
     def results(self) -> list[dict[str, Any]]:
         """The results on their way, oldest first; `broker.confirm` ends their way."""
@@ -202,15 +247,18 @@ async def world(rules: dict[str, Any] | None = None, *, bound: bool = True, **se
     """A world whose provider is a simulator of its own, bound unless told otherwise; `.smsc` is the simulator."""
     smsc = Smsc(Rules.model_validate(rules or {}))
     await smsc.start()
-    made: Any = World(provider(smsc.port, **settings))
-    made.smsc = smsc
-    tasks = [asyncio.create_task(bind.run()) for bind in made.holding.binds]
-    try:
-        if bound:
-            await eventually(lambda: made.holding.state == "open")
-        yield made
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await smsc.stop()
+    with TemporaryDirectory() as directory:
+        made: Any = World(provider(smsc.port, **settings), File(f"{directory}/journal.db", "process", 3600.0))
+        made.smsc = smsc
+        tasks = [asyncio.create_task(bind.run()) for bind in made.holding.binds]
+        try:
+            if bound:
+                await eventually(lambda: made.holding.state == "open")
+            yield made
+            assert made.damage == []
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await smsc.stop()
+            await made.journal.close(5.0)
