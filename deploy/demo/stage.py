@@ -78,7 +78,7 @@ class Stage:
     def _write_settings(self) -> None:
         template = string.Template((HERE / "smsd.yaml").read_text("utf-8"))
         self.settings = self.directory / "smsd.yaml"
-        self.settings.write_text(template.substitute(self.ports), "utf-8")
+        self.settings.write_text(template.substitute(self.ports, journal=self.directory / "journal.db"), "utf-8")
         for name, password in PASSWORDS.items():
             file = self.directory / f"{name}.password"
             file.touch(mode=0o600)
