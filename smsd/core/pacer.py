@@ -86,14 +86,17 @@ class Pacer:
         self._ceiling, self._rate = None, self._limit
         return True
 
-    def due(self, now: float, cost: int = 1) -> float:
-        """When `cost` tokens are there; `now` or earlier means at once.
+    def due(self, now: float, cost: int = 1, behind: int = 0) -> float:
+        """When `cost` tokens are there, `behind` others that are promised already; `now` or earlier means at once.
 
         A message_payload may cost more than a whole second has: it goes when the second before it was empty.
         """
         if self._rate is None:
             return now
         due = self._tat - BURST
+        if behind:
+            due = max(self._tat, now) - BURST + behind / self._rate
+            cost += behind
         ring = self._ring
         if ring:
             oldest = ring[0] if cost == 1 else ring[min(cost, len(ring)) - 1]

@@ -63,6 +63,8 @@ class Lane:
         """Intents that are safe and wait for their token."""
         self._intended = 0
         """Parts between their turn and the wire: those given to the journal and those in `_ready`."""
+        self._promised = 0
+        """Tokens that they will take."""
         self.campaigns: Counter[str] = Counter()
         """Messages handed over by campaign, in this process."""
         self._expiring: set[Message] = set()
@@ -131,7 +133,7 @@ class Lane:
         unlimited = pacer.rate is None
         ahead = self.provider.window // AHEAD
         while link.submits and link.room() + ahead > self._intended and link.writable:
-            if not unlimited and (self._intended or pacer.due(now) > now + LEAD):
+            if not unlimited and pacer.due(now, behind=self._promised) > now + LEAD:
                 return
             message = turns.next(wall)
             if message is None:
@@ -143,6 +145,7 @@ class Lane:
             part.status = IN_FLIGHT
             message.in_flight += 1
             self._intended += 1
+            self._promised += part.cost
             journal.intend(message, part, self._now_safe)
 
     def _now_safe(self, message: Message, part: Part) -> None:
@@ -170,6 +173,7 @@ class Lane:
             return False
         self.pacer.take(now, part.cost)
         self._intended -= 1
+        self._promised -= part.cost
         part.attempts += 1
         link.submit(part.body, message, part, now)
         if part.attempts == 1:
@@ -181,6 +185,7 @@ class Lane:
     def _take_back(self, message: Message, part: Part) -> None:
         """An intended part that was never written waits again, before all others."""
         self._intended -= 1
+        self._promised -= part.cost
         message.in_flight -= 1
         if message.ending is not None:  # another segment has decided it meanwhile
             part.status = WAITING
@@ -207,7 +212,7 @@ class Lane:
             if self._ready and self.link.room():
                 moments.append(self.pacer.due(now, self._ready[0][1].cost))
             elif self.turns.waiting_now() and self.link.room() > self._intended:
-                moments.append(self.pacer.due(now) - LEAD)
+                moments.append(self.pacer.due(now, behind=self._promised) - LEAD)
         elif self.resting_until > now:
             moments.append(self.resting_until)
         if (due := self.turns.next_due()) is not None:

@@ -54,12 +54,14 @@ class Victim(Daemon):
         """AssertionError with its last words if it has ended by itself."""
         self._alive()
 
-    def living(self) -> bool:
-        return self._process.poll() is None
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self._process.poll() is None:
+            self.kill9()
 
 
 class Scene:
-    """All of it, running; `close` ends it. Start it from the main thread (see Node)."""
+    """All of it, running, until the context ends. Start it from the main thread (see Node)."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -78,8 +80,6 @@ class Scene:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.daemon.living():
-            self.daemon.kill9()
         self._open.close()
 
     def start_daemon(self) -> None:
@@ -94,12 +94,13 @@ class Scene:
                 "retries": {"delays": ["200ms", "500ms", "1s"]},
             },
             "providers": {
-                "alfa": self._provider("alfa", max_rate=150, window=20),
+                "alfa": self._provider("alfa", max_rate=150, window=20, senders=["ACME"]),
                 "bravo": self._provider("bravo", max_rate=150, window=100, on_uncertain="resend"),
                 "charlie": self._provider("charlie", max_rate=300, window=50),
             },
         }
         self.daemon = Victim(settings, self._directory, ready=False)
+        self._open.callback(self.daemon.end)
         self.daemon.up()
 
     def log_of(self, name: str) -> Path:

@@ -2,9 +2,13 @@
 
 import asyncio
 
-from world import eventually, in_a_loop, world
+import pytest
+from world import eventually, in_a_loop, stalled, unwritable, world
 
 from smsd.core.message import Message
+from smsd.flow import receipts
+from smsd.links.journal import journal as journals
+from smsd.simulator.orders import Inbound
 
 LONG = "x" * 400
 
@@ -13,15 +17,15 @@ LONG = "x" * 400
 async def test_an_answer_that_makes_us_fail_costs_only_its_own_message() -> None:
     """All answers come in one piece; what nobody foresaw is played by a journal that fails at the second."""
     async with world({"latency": 0.05, "receipts": {"stat": None}}, receipts=True) as w:
-        settle, calls = w.journal.settle, []
+        file_under, calls = w.journal.file_under, []
 
         def failing(message: Message, *rest: object) -> None:
             calls.append(message)
             if len(calls) == 2:
-                raise RuntimeError("disk gone")
-            settle(message, *rest)
+                raise RuntimeError("nobody foresaw it")
+            file_under(message, *rest)
 
-        w.journal.settle = failing
+        w.journal.file_under = failing
         deliveries = [w.come(w.request()) for _ in range(5)]
         await eventually(lambda: len(w.results()) == 4)
         w.broker.confirm()
@@ -85,35 +89,82 @@ async def test_a_connection_that_takes_no_octets_is_dropped_and_not_kept_beside_
 
 
 @in_a_loop
-async def test_a_repeated_receipt_is_answered_ok_only_once_the_first_is_safe() -> None:
-    async with world({"receipts": {"delay": 0, "copies": 2}}, receipts=True) as w:
+async def test_a_receipt_and_its_repetition_are_answered_ok_only_once_the_journal_has_them() -> None:
+    async with world({"receipts": {"delay": 0.1, "copies": 2}}, receipts=True) as w:
         w.come(w.request())
-        await eventually(lambda: w.results())
+        await eventually(w.results)
+        await w.settle()
         w.broker.confirm()
-        await eventually(lambda: [r["status"] for r in w.results()] == ["delivered"])
-        await asyncio.sleep(0.05)
-        assert w.smsc.record.answers == {}
-        w.broker.confirm()
+        await w.settle()
+        with stalled(w.journal):
+            await eventually(lambda: w.smsc.binds()[0]["unanswered_deliveries"] == 2)
+            await asyncio.sleep(0.05)
+            assert w.smsc.record.answers == {}
+            assert w.results() == []
         await eventually(lambda: w.smsc.record.answers == {0: 2})
+        assert [result["status"] for result in w.results()] == ["delivered"]
 
 
 @in_a_loop
-async def test_receipts_that_are_not_safe_when_the_broker_goes_are_refused_once_and_come_again() -> None:
-    rules = {"receipts": {"delay": 0, "copies": 2, "resend_after": 0.1}}
-    async with world(rules, receipts=True, deliver_fail_status="0x14") as w:
+async def test_receipts_and_messages_that_come_while_the_broker_is_down_are_answered_ok_and_published_later() -> None:
+    async with world({"receipts": {"delay": 0.1, "copies": 2}}, receipts=True) as w:
         w.come(w.request())
-        await eventually(lambda: w.results())
+        await eventually(w.results)
         w.broker.confirm()
-        await eventually(lambda: [r["status"] for r in w.results()] == ["delivered"])
-        await asyncio.sleep(0.02)
         w.lose_broker()
-        await eventually(lambda: w.smsc.record.answers.get(0x14, 0) >= 2)
+        w.smsc.inbound(Inbound(**{"from": "79000000000", "to": "acme", "text": "STOP"}))
+        await eventually(lambda: w.smsc.record.answers == {0: 3})
+        assert w.broker.published == []
         w.find_broker()
-        assert w.smsc.record.answers.keys() == {0x14}
-        await asyncio.sleep(0.15)
-        assert w.smsc.record.answers.keys() == {0x14}
+        assert [result["status"] for result in w.results()] == ["delivered"]
+        assert [p.exchange for p, _ in w.broker.published].count("sms.inbound") == 1
+
+
+@in_a_loop
+async def test_while_the_journal_is_in_trouble_a_receipt_is_refused_and_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journals, "AGAIN", 0.05)
+    async with world({"receipts": {"delay": 0.1, "resend_after": 0.05}}, receipts=True) as w:
+        w.come(w.request())
+        await eventually(w.results)
         w.broker.confirm()
-        await eventually(lambda: w.smsc.record.answers.get(0) == 2)
+        await w.settle()
+        with unwritable(w.journal):
+            await eventually(lambda: w.journal.trouble)
+            assert w.smsc.record.answers == {}
+            assert "p" not in w.broker.prefetch
+            w.holding.sweep()
+            await eventually(lambda: w.smsc.record.answers.get(0x14, 0) >= 3)
+            assert w.results() == []
+        await eventually(lambda: w.smsc.record.answers.get(0) == 1)
+        assert w.journal.trouble is None
+        assert "p" in w.broker.prefetch
+        assert [result["status"] for result in w.results()] == ["delivered"]
+        w.broker.confirm()
+        await w.settle()
+        assert w.results() == []
+
+
+@in_a_loop
+async def test_a_receipt_that_is_not_safe_in_time_is_refused_once_and_acknowledged_when_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(receipts, "UNSAFE_MAX", 0.05)
+    async with world({"receipts": {"delay": 0.1, "resend_after": 0.2}}, receipts=True) as w:
+        w.come(w.request())
+        await eventually(w.results)
+        w.broker.confirm()
+        await w.settle()
+        with stalled(w.journal):
+            await eventually(lambda: w.smsc.binds()[0]["unanswered_deliveries"] == 1)
+            w.holding.sweep()
+            await asyncio.sleep(0.06)
+            assert w.smsc.record.answers == {}
+            w.holding.sweep()
+            await eventually(lambda: w.smsc.record.answers == {0x14: 1})
+        await eventually(lambda: w.smsc.record.answers == {0x14: 1, 0: 1})
+        assert [result["status"] for result in w.results()] == ["delivered"]
 
 
 @in_a_loop
@@ -172,18 +223,16 @@ async def test_tls_files_that_can_not_be_read_are_a_reason_for_this_provider_alo
 
 
 @in_a_loop
-async def test_a_full_outbox_refuses_what_the_provider_sends_until_there_is_room() -> None:
-    async with world({"receipts": {"delay": 0.1, "resend_after": 0.1}}, receipts=True) as w:
+async def test_a_full_outbox_stops_requests_and_not_receipts() -> None:
+    async with world({"receipts": {"delay": 0.1}}, receipts=True) as w:
         w.come(w.request())
-        await eventually(lambda: w.results())
+        await eventually(w.results)
         w.broker.confirm()
         w.outbox._full = True
-        await eventually(lambda: w.smsc.record.answers.get(0x14))
-        assert w.results() == []
-        w.outbox._full = False
-        await eventually(lambda: [r["status"] for r in w.results()] == ["delivered"])
-        w.broker.confirm()
-        await eventually(lambda: w.smsc.record.answers.get(0) == 1)
+        w.holding.update()
+        assert "p" not in w.broker.prefetch
+        await eventually(lambda: w.smsc.record.answers == {0: 1})
+        assert [result["status"] for result in w.results()] == ["delivered"]
 
 
 @in_a_loop

@@ -2,27 +2,21 @@
 
 import time
 
-from world import in_a_loop, settle, world
+from world import eventually, in_a_loop, world
 
-from smsd.core.message import Message
 from smsd.core.publication import Confirm
-
-
-def known(world, delivery_id: str = "m1") -> Message:
-    found = []
-    world.journal.look_up(delivery_id, found.append)
-    return found[0].message
 
 
 @in_a_loop
 async def test_a_cancelled_message_is_not_sent_when_it_comes_back_from_a_hold_queue() -> None:
     async with world() as w:
         first = w.come(w.request(send_after="2100-01-01T00:00:00Z", campaign="c"))
+        await eventually(lambda: w.broker.forwarded)
         w.broker.forwarded[0][3](Confirm.DONE)
         assert first.acks == 1
         w.cancelled.add("c")
         back = w.come(w.request(id="m1", send_after="2100-01-01T00:00:00Z", campaign="c"))
-        await settle()
+        await eventually(w.results)
         assert [result["status"] for result in w.results()] == ["cancelled"]
         w.broker.confirm()
         assert back.acks == 1
@@ -33,11 +27,12 @@ async def test_a_cancelled_message_is_not_sent_when_it_comes_back_from_a_hold_qu
 async def test_a_hold_that_was_never_confirmed_is_begun_again_with_the_redelivery() -> None:
     async with world() as w:
         first = w.come(w.request(send_after="2100-01-01T00:00:00Z"))
+        await eventually(lambda: w.broker.forwarded)
         w.lose_broker()
         first.stale = True
         w.find_broker()
         again = w.come(w.request(id="m1", send_after="2100-01-01T00:00:00Z"))
-        assert len(w.broker.forwarded) == 1
+        await eventually(lambda: len(w.broker.forwarded) == 1)
         w.broker.forwarded[0][3](Confirm.DONE)
         assert (first.acks, again.acks) == (0, 1)
 
@@ -50,16 +45,15 @@ async def test_two_copies_of_a_held_message_give_one_submit_and_both_are_acked()
         asked = {"send_after": "2026-01-01T00:00:00Z"}
         first = w.request(headers={"x-smsd-due": repr(soon)}, **asked)
         w.come(first)
+        await eventually(lambda: w.broker.forwarded)
         w.lose_broker()
         first.stale = True
         w.find_broker()
         w.come(w.request(id="m1", headers={"x-smsd-due": repr(soon)}, **asked))
-        w.broker.forwarded[0][3](Confirm.DONE)
-        message = known(w)
-        message.due = 0.0
+        await eventually(lambda: w.broker.forwarded)
+        w.broker.forwarded.pop()[3](Confirm.DONE)
         copies = [w.come(w.request(id="m1", **asked)) for _ in range(2)]
-        while not w.results():
-            await settle()
+        await eventually(w.results)
         w.broker.confirm()
         assert [copy.acks for copy in copies] == [1, 1]
         assert w.smsc.counts()["submits"] == 1
@@ -70,15 +64,13 @@ async def test_a_held_message_that_its_queue_gave_up_on_goes_on() -> None:
     """Handed over before, then back in its queue; a policy or RabbitMQ 4's delivery limit may send it to `returned`."""
     async with world({"errors": [{"status": "0x58", "times": 1}]}) as w:
         w.come(w.request())
-        while not known(w).touched or known(w).in_flight:
-            await settle()
+        await eventually(lambda: w.smsc.record.statuses[0x58] == 1 and w.holding.lane.waiting())
         w.holding.pause("by a test")
-        assert known(w).held
+        assert (await w.known()).message.held
         w.holding.resume("by a test")
         back = w.request(id="m1", headers={"x-first-death-reason": "delivery_limit"})
         w.intake.returned(back)
-        while not w.results():
-            await settle()
+        await eventually(w.results)
         w.broker.confirm()
         assert back.acks == 1
-        assert known(w) is None
+        assert (await w.known()).result.key == "p.sent"

@@ -61,10 +61,9 @@ async def settle(journal: SqliteJournal) -> None:
     """Lets everything that is ready run, until the journal has nothing left to commit."""
     calm = 0
     while calm < 10:
+        await asyncio.sleep(0 if calm else 0.0005)
         assert journal.trouble is None, journal.trouble
-        commits = journal._batch or journal._busy
-        calm = 0 if commits else calm + 1
-        await asyncio.sleep(0.0005 if commits else 0)
+        calm = 0 if journal._batch or journal._busy else calm + 1
 
 
 @contextmanager
@@ -76,6 +75,17 @@ def stalled(journal: SqliteJournal) -> Iterator[None]:
         yield
     finally:
         moves.set()
+
+
+@contextmanager
+def unwritable(journal: SqliteJournal) -> Iterator[None]:
+    """A file system that is read-only until this block ends."""
+    run = journal._file._db.execute
+    journal._thread.submit(run, "PRAGMA query_only = 1").result()
+    try:
+        yield
+    finally:
+        journal._thread.submit(run, "PRAGMA query_only = 0").result()
 
 
 def provider(port: int = 2775, **settings: Any) -> Provider:

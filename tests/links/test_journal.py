@@ -1,191 +1,210 @@
-"""The journal in memory: what it knows of ids and of SMSC ids, for how long, and how much of it at most."""
+"""The journal as the flow uses it: what it knows of ids and SMSC ids, before and after the commit."""
+
+import asyncio
+from pathlib import Path
 
 import pytest
-from rig.messages import message, request
+from journals import called, in_a_loop, journal, result, stalled
 
-from smsd.core.message import SENT, Known, Message, Part
-from smsd.core.publication import Publication
-from smsd.links import journal as journals
-from smsd.links.journal import MemoryJournal
-
-Match = tuple[Message, Part]
+from smsd.core.life import ANSWER
+from smsd.core.message import IN_FLIGHT, SENT, WAITING, Known
+from smsd.links.journal import journal as journals
 
 
 @pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
-
-
-def known(journal: MemoryJournal, message_id: str = "order-1") -> Known | None:
-    answers: list[Known | None] = []
-    journal.look_up(message_id, answers.append)
-    assert len(answers) == 1
-    return answers[0]
-
-
-def match(journal: MemoryJournal, *keys: str, group: str = "p") -> Match | None:
-    answers: list[Match | None] = []
-    journal.match(group, keys, answers.append)
-    assert len(answers) == 1
-    return answers[0]
-
-
-def result(name: str = "sent") -> Publication:
-    return Publication("sms.results", f"p.{name}", b"{}", name, "sms.result.v1")
-
-
-def called(name: str) -> Message:
-    return message(asked=request(id=name))
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
 
 
 # --- requests
 
 
-def test_an_id_nobody_used_is_unknown(journal: MemoryJournal) -> None:
-    assert known(journal) is None
+@in_a_loop
+async def test_an_id_nobody_used_is_unknown(path: Path) -> None:
+    async with journal(path) as j:
+        assert await j.known() is None
 
 
-def test_a_message_taken_up_is_known_with_its_fingerprint_and_without_a_result(journal: MemoryJournal) -> None:
-    made = message()
-    journal.take_up(made)
-    assert known(journal) == Known(made.fingerprint, made, None)
-    assert known(journal, "order-2") is None
+@in_a_loop
+async def test_a_message_that_was_taken_up_is_known_as_long_as_somebody_holds_it(path: Path) -> None:
+    async with journal(path) as j:
+        made = called("order-1")
+        j.take_up(made)
+        assert await j.known() == Known(made.fingerprint, made, None)
+        assert await j.known("order-2") is None
+        del made
+        await j.let_go()
+        assert await j.known() is None
 
 
-def test_a_message_put_back_is_forgotten_and_putting_it_back_again_is_nothing(journal: MemoryJournal) -> None:
-    made = message()
-    journal.take_up(made)
-    journal.put_back(made)
-    journal.put_back(made)
-    assert known(journal) is None
+@in_a_loop
+async def test_a_message_put_back_is_forgotten_unless_it_was_handed_over_before(path: Path) -> None:
+    async with journal(path) as j:
+        made, tried = called("order-1"), called("order-2", SENT)
+        for message in (made, tried):
+            j.take_up(message)
+        j.note(tried, ANSWER, tried.parts[0], status=SENT)
+        for message in (made, tried, made):
+            j.put_back(message)
+        assert await j.known() is None
+        assert (await j.known("order-2")).message is tried
 
 
-def test_a_result_that_is_not_final_leaves_the_message_where_it_is(journal: MemoryJournal) -> None:
-    made = message()
-    journal.take_up(made)
-    journal.conclude(made, sent := result("sent"), final=False)
-    assert known(journal) == Known(made.fingerprint, made, sent)
+@in_a_loop
+async def test_of_two_requests_with_one_id_looked_up_in_one_turn_only_one_is_new(path: Path) -> None:
+    async with journal(path) as j:
+        seen, admitted = [], []
+
+        def looked_up(known: Known | None) -> None:
+            seen.append(known)
+            if known is None:
+                admitted.append(called("order-1"))
+                j.take_up(admitted[0])
+
+        for _ in range(3):
+            j.look_up("order-1", looked_up)
+        await j.settle()
+        assert seen == [None, *[Known(admitted[0].fingerprint, admitted[0], None)] * 2]
 
 
-def test_after_the_final_result_only_that_is_remembered(journal: MemoryJournal) -> None:
-    made = message()
-    journal.take_up(made)
-    journal.conclude(made, result("sent"), final=False)
-    journal.conclude(made, delivered := result("delivered"), final=True)
-    assert known(journal) == Known(made.fingerprint, None, delivered)
+@in_a_loop
+async def test_a_message_that_is_held_is_the_same_object_for_everybody(path: Path) -> None:
+    async with journal(path) as j:
+        made = called("order-1", IN_FLIGHT)
+        j.file_under(made, made.parts[0], "p", ["77"])
+        j.await_receipt(made, 0.0)
+        j.note(made, ANSWER, made.parts[0])
+        await j.settle()
+        j.nothing_is_recent()
+        assert (await j.known()).message is made
+        assert (await j.matched("77")) == (made, made.parts[0])
+        assert (await j.asked(j.overdue, "p")) == [made]
 
 
-def test_a_correction_replaces_the_final_result(journal: MemoryJournal) -> None:
-    made = message()
-    journal.take_up(made)
-    journal.conclude(made, result("uncertain"), final=True)
-    journal.conclude(made, sent := result("sent"), final=True)
-    assert known(journal) == Known(made.fingerprint, None, sent)
+@in_a_loop
+async def test_a_message_that_nobody_holds_is_read_back_once_for_all_who_ask(path: Path) -> None:
+    async with journal(path) as j:
+        made = called("order-1", SENT, SENT, WAITING)
+        for part, name in zip(made.parts, ["77", "78"], strict=False):
+            j.note(made, ANSWER, part, status=SENT, smsc_id=name, attempts=1)
+            j.file_under(made, part, "p", [name])
+        del made, part
+        await j.let_go()
+        answers: list = []
+        j.look_up("order-1", lambda known: answers.append(known.message))
+        j.match("p", ["77"], lambda found: answers.append(found))
+        j.match("p", ["78"], lambda found: answers.append(found))
+        await j.settle()
+        message, first, second = answers
+        assert first == (message, message.parts[0])
+        assert second == (message, message.parts[1])
+        assert message.held
+        assert [part.n for part in message.todo] == [3]
 
 
-def test_a_request_that_never_became_a_message_is_remembered_with_its_answer(journal: MemoryJournal) -> None:
-    journal.remember("order-1", b"print", rejected := result("rejected"))
-    assert known(journal) == Known(b"print", None, rejected)
+@in_a_loop
+async def test_what_was_told_while_the_file_was_asked_counts_more_than_what_the_file_says(path: Path) -> None:
+    """The message was made, and let go again, after the question had gone to the file; its own commit comes later."""
+    async with journal(path) as j:
+        await j.settle()
+        answers: list[Known | None] = []
+        with stalled(j):
+            j.look_up("order-1", answers.append)
+            await asyncio.sleep(0.01)
+            j.note(made := called("order-1", SENT), ANSWER, made.parts[0], status=SENT)
+            sent = j.concluded(made, result(), final=False)
+            del made
+        await j.settle()
+        assert answers[0].result == sent
+        assert (await j.known()).result == sent
 
 
-def test_an_intent_is_safe_at_once_and_nothing_survives_the_process(journal: MemoryJournal) -> None:
-    made, safe = message(), list[Match]()
-    journal.intend(made, made.parts[0], lambda *intended: safe.append(intended))
-    assert safe == [(made, made.parts[0])]
-    assert journal.durable is False
+@in_a_loop
+async def test_the_last_result_is_known_whoever_holds_the_message(path: Path) -> None:
+    async with journal(path) as j:
+        made = called("order-1", SENT)
+        j.concluded(made, result("sent"), final=False)
+        made.status = "delivered"
+        last = j.concluded(made, result("delivered"), final=True)
+        assert await j.known() == Known(made.fingerprint, made, last)
+        print_ = made.fingerprint
+        del made
+        await j.let_go()
+        assert await j.known() == Known(print_, None, last)
+
+
+@in_a_loop
+async def test_a_request_that_never_became_a_message_is_remembered_with_its_answer(path: Path) -> None:
+    rejected = result("rejected")
+    async with journal(path) as j:
+        j.remember("order-1", b"print", rejected)
+        assert await j.known() == Known(b"print", None, rejected)
+        assert not j._remembered
+        assert await j.known() == Known(b"print", None, rejected)
+    async with journal(path) as j:
+        assert await j.known() == Known(b"print", None, rejected)
 
 
 # --- receipts
 
 
-def test_a_receipt_finds_the_part_by_any_of_its_keys(journal: MemoryJournal) -> None:
-    made = message(SENT, SENT)
-    journal.settle(made, made.parts[0], "p", ["77", "4d"])
-    journal.settle(made, made.parts[1], "p", ["78"])
-    assert match(journal, "77") == (made, made.parts[0])
-    assert match(journal, "nothing", "4d") == (made, made.parts[0])
-    assert match(journal, "78") == (made, made.parts[1])
+@in_a_loop
+async def test_a_receipt_finds_the_part_by_any_of_its_keys_in_memory_and_after_a_restart(path: Path) -> None:
+    async with journal(path) as j:
+        made = called("order-1", SENT, SENT)
+        j.file_under(made, made.parts[0], "p", ["77", "4d"])
+        j.file_under(made, made.parts[1], "p", ["78"])
+        assert await j.matched("77") == (made, made.parts[0])
+        assert await j.matched("nothing", "4d") == (made, made.parts[0])
+        assert await j.matched("78") == (made, made.parts[1])
+    async with journal(path) as j:
+        for keys, n in ((("77",), 1), (("nothing", "4d"), 1), (("78",), 2)):
+            message, part = await j.matched(*keys)
+            assert (message.id, part.n) == ("order-1", n)
+            assert part is message.parts[n - 1]
+        assert await j.matched("7") is None
+        assert await j.matched() is None
 
 
-def test_a_receipt_with_an_unknown_id_or_none_finds_nothing(journal: MemoryJournal) -> None:
-    made = message(SENT)
-    journal.settle(made, made.parts[0], "p", ["77"])
-    assert match(journal, "7") is None
-    assert match(journal) is None
+@in_a_loop
+async def test_ids_of_another_group_are_other_ids(path: Path) -> None:
+    async with journal(path) as j:
+        j.file_under(mine := called("a", SENT), mine.parts[0], "p", ["77"])
+        assert await j.matched("77", group="q") is None
+        j.file_under(theirs := called("b", SENT), theirs.parts[0], "q", ["77"])
+        assert (await j.matched("77"))[0] is mine
+        assert (await j.matched("77", group="q"))[0] is theirs
 
 
-def test_ids_of_another_group_are_other_ids(journal: MemoryJournal) -> None:
-    mine, theirs = message(SENT), message(SENT)
-    journal.settle(mine, mine.parts[0], "p", ["77"])
-    assert match(journal, "77", group="q") is None
-    journal.settle(theirs, theirs.parts[0], "q", ["77"])
-    assert match(journal, "77") == (mine, mine.parts[0])
-    assert match(journal, "77", group="q") == (theirs, theirs.parts[0])
+@in_a_loop
+async def test_an_id_used_again_belongs_to_the_later_part_whether_asked_of_memory_or_of_the_file(path: Path) -> None:
+    async with journal(path) as j:
+        for name in "ab":
+            j.file_under(made := called(name, SENT), made.parts[0], "p", ["77"])
+        assert (await j.matched("77"))[0].id == "b"
+    async with journal(path) as j:
+        assert (await j.matched("77"))[0].id == "b"
 
 
-def test_an_id_used_again_belongs_to_the_later_part(journal: MemoryJournal) -> None:
-    earlier, later = called("a"), called("b")
-    for made in (earlier, later):
-        journal.settle(made, made.parts[0], "p", ["77"])
-    assert match(journal, "77") == (later, later.parts[0])
+@in_a_loop
+async def test_beyond_the_recent_ones_ids_are_looked_for_in_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "RECENT", 3)
+    async with journal(path) as j:
+        for n in range(10):
+            j.file_under(made := called(f"m{n}", SENT), made.parts[0], "p", [f"id{n}"])
+            await j.settle()
+        assert len(j._names) == len(j._recent) == 3
+        assert [(await j.matched(f"id{n}"))[0].id for n in range(10)] == [f"m{n}" for n in range(10)]
 
 
-def test_a_receipt_still_finds_a_message_that_has_ended(journal: MemoryJournal) -> None:
-    made = message(SENT)
-    journal.take_up(made)
-    journal.settle(made, made.parts[0], "p", ["77"])
-    journal.conclude(made, result("uncertain"), final=True)
-    assert match(journal, "77") == (made, made.parts[0])
-
-
-# --- bounds
-
-
-@pytest.fixture
-def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Room for three of each."""
-    monkeypatch.setattr(journals, "ENDED_MAX", 3)
-    monkeypatch.setattr(journals, "IDS_MAX", 3)
-
-
-@pytest.mark.usefixtures("three")
-def test_of_ended_requests_the_last_are_remembered(journal: MemoryJournal) -> None:
-    for name in "abcde":
-        journal.remember(name, b"print", result())
-    assert [name for name in "abcde" if known(journal, name)] == ["c", "d", "e"]
-
-
-@pytest.mark.usefixtures("three")
-def test_a_request_that_has_not_ended_is_never_forgotten(journal: MemoryJournal) -> None:
-    journal.take_up(alive := called("alive"))
-    journal.conclude(alive, result("sent"), final=False)
-    for name in "abcde":
-        journal.remember(name, b"print", result())
-    assert known(journal, "alive") is not None
-
-
-@pytest.mark.usefixtures("three")
-def test_a_correction_makes_a_request_the_last_that_ended(journal: MemoryJournal) -> None:
-    corrected = called("a")
-    journal.conclude(corrected, result("uncertain"), final=True)
-    journal.remember("b", b"print", result())
-    journal.conclude(corrected, result("sent"), final=True)
-    journal.remember("c", b"print", result())
-    journal.remember("d", b"print", result())
-    assert [name for name in "abcd" if known(journal, name)] == ["a", "c", "d"]
-
-
-@pytest.mark.usefixtures("three")
-def test_of_smsc_ids_the_last_are_remembered(journal: MemoryJournal) -> None:
-    made = message(SENT)
-    for key in "12345":
-        journal.settle(made, made.parts[0], "p", [key])
-    assert [key for key in "12345" if match(journal, key)] == ["3", "4", "5"]
-
-
-@pytest.mark.usefixtures("three")
-def test_an_smsc_id_used_again_is_one_of_the_last(journal: MemoryJournal) -> None:
-    made = message(SENT)
-    for key in "123145":
-        journal.settle(made, made.parts[0], "p", [key])
-    assert [key for key in "12345" if match(journal, key)] == ["1", "4", "5"]
+@in_a_loop
+async def test_receipts_that_did_not_come_are_told_of_once_due_and_no_more_once_come(path: Path) -> None:
+    async with journal(path) as j:
+        for name, due in (("late", 1.0), ("later", 2.0), ("in time", 1.0), ("not yet", 4e9)):
+            j.await_receipt(called(name, SENT), due)
+        j.await_receipt(called("other provider", SENT, provider="q"), 1.0)
+        (in_time,) = [message for message in await j.asked(j.overdue, "p") if message.id == "in time"]
+        j.await_receipt(in_time, None)
+        assert {message.id for message in await j.asked(j.overdue, "p")} == {"late", "later"}

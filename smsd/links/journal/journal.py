@@ -32,6 +32,12 @@ RECENT = 10_000
 AGAIN = 1.0
 """Seconds before a commit that the disk refused is tried again."""
 
+EVERY = 0.002
+"""Seconds between two commits under load: a commit costs about as much CPU as ten messages, so few large ones."""
+
+AT_ONCE = 8
+"""Commits that need not wait for that, after a rest: a single message must not."""
+
 OVERDUE = 500
 """Messages without their receipt that are looked at together."""
 
@@ -62,6 +68,8 @@ class SqliteJournal:
         self._batch = Batch()
         self._scheduled = False
         self._busy = False
+        self._next = 0.0
+        """Loop time at which the next commit would come if they came at even distances."""
         self._closed = False
         self._idle = asyncio.Event()
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
@@ -315,8 +323,15 @@ class SqliteJournal:
 
     def _soon(self) -> None:
         if not self._scheduled and not self._busy and not self._closed and self.trouble is None:
-            self._scheduled = True
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        earliest = self._next - AT_ONCE * EVERY
+        if earliest <= self._loop.time():
             self._loop.call_soon(self._hand_over)
+        else:
+            self._loop.call_at(earliest, self._hand_over)
 
     def _hand_over(self) -> None:
         self._scheduled = False
@@ -324,6 +339,7 @@ class SqliteJournal:
             return
         batch, self._batch = self._batch, Batch()
         self._busy = True
+        self._next = max(self._next, self._loop.time()) + EVERY
         self._idle.clear()
         future = self._thread.submit(batch.commit, self._file)
         future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._done, batch, done))
@@ -347,7 +363,7 @@ class SqliteJournal:
             self._attempt(message, act, *arguments)
         if self._batch:
             if not self._scheduled:
-                self._hand_over()
+                self._schedule()
         else:
             self._idle.set()
 

@@ -1,0 +1,8 @@
+"""The link to an SMSC dies with a full window."""
+
+from rig.stage import Stage
+from storms import cuts
+
+
+def test_every_message_of_a_full_window_is_accounted_for_within_a_second_of_each_cut(stage: Stage) -> None:
+    assert cuts(stage, rounds=5, window=50) < 1.0

@@ -1,0 +1,92 @@
+"""An outbox in the test's own loop: real journal, a broker of memory, and what a kill -9 leaves of it."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from world import Broker, settle
+
+from smsd.core.publication import Publication
+from smsd.flow import outbox as module
+from smsd.flow.outbox import Outbox
+from smsd.flow.supervisor import Supervisor
+from smsd.links.journal.file import File
+from smsd.links.journal.journal import SqliteJournal
+
+SMALL = {"FULL": 8, "ROOM": 4, "IN_MEMORY": 9, "PAGE": 3, "UNCONFIRMED": 4, "FIRST_RETRY": 0.001, "LAST_RETRY": 0.001}
+"""The outbox's bounds, with room for nine."""
+
+
+def publication(n: int, order: str = "") -> Publication:
+    return Publication("x", "k", b"", str(n), "t", order=order)
+
+
+class Box:
+    """An outbox with its journal and its broker, and all that it told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.broker = Broker()
+        self.fulls: list[bool] = []
+        self.done: list[int] = []
+        self.crashes = Supervisor(lambda *_: None)
+        self.damage: list[str] = []
+        self.journal = SqliteJournal(
+            File(str(path), "process", 3600.0),
+            attempt=self.crashes.attempt,
+            on_trouble=lambda _: None,
+            on_damage=self.damage.append,
+            on_commit=lambda *_: None,
+        )
+        self.outbox = Outbox(self.broker, self.journal, self.fulls.append, lambda *_: None)
+        self.outbox.restore(*self.journal.left(module.IN_MEMORY))
+
+    def add(self, n: int, order: str = "") -> None:
+        self.outbox.add(publication(n, order), lambda: self.done.append(n))
+
+    async def settle(self) -> None:
+        await settle(self.journal)
+        assert (self.damage, self.crashes.crashes) == ([], 0)
+        assert self.in_memory <= module.IN_MEMORY
+
+    @property
+    def in_memory(self) -> int:
+        box = self.outbox
+        behind = sum(len(chain) for chain in box._chains.values() if chain)
+        return len(box._waiting) + len(box._unconfirmed) + len(box._later) + behind
+
+    async def empty(self) -> list[int]:
+        """Confirms everything until nothing is left; what the broker got, in its order."""
+        got: list[int] = []
+        deadline = asyncio.get_running_loop().time() + 2
+        while len(self.outbox):
+            assert asyncio.get_running_loop().time() < deadline, f"stuck with {len(self.outbox)}, got {got}"
+            await self.settle()
+            got += [int(publication.message_id) for publication, _ in self.broker.published]
+            self.broker.confirm()
+        await self.settle()
+        return got
+
+    async def killed(self) -> "Box":
+        """What comes after a kill -9 of this one."""
+        left = self.path.with_name(f"{self.path.name}+")
+        shutil.copy(self.path, left)
+        shutil.copy(f"{self.path}-wal", f"{left}-wal")
+        await self.close()
+        return Box(left)
+
+    async def close(self) -> None:
+        await self.journal.close(5.0)
+
+
+@asynccontextmanager
+async def boxed() -> AsyncIterator[Box]:
+    with TemporaryDirectory() as directory:
+        box = Box(Path(directory) / "j.db")
+        try:
+            yield box
+        finally:
+            await box.close()
