@@ -39,6 +39,9 @@ PREFETCH = 500
 """Messages of each priority that keep the window full at any rate, unless the window itself is larger; more of them
 would only go cold in our memory."""
 
+COMPARED = 7
+"""Last digits that two forms of one number have in common."""
+
 KINDS = {"split": ("transmitter", "receiver")}
 
 
@@ -322,7 +325,10 @@ class Holding:
         self.lane.wake()
 
     def _in_flight_to(self, address: str) -> bool:
-        digits = address.lstrip("+")[-7:]
+        """Providers write numbers in national and international forms; names and short codes are nobody's number."""
+        digits = address.removeprefix("+")[-COMPARED:]
+        if len(digits) < COMPARED:
+            return False
         return any(message.recipient.endswith(digits) for bind in self.binds for message in bind.recipients())
 
 
