@@ -327,9 +327,10 @@ class Holding:
     def _in_flight_to(self, address: str) -> bool:
         """Providers write numbers in national and international forms; names and short codes are nobody's number."""
         digits = address.removeprefix("+")[-COMPARED:]
+        recipients = (message.recipient for bind in self.binds for message in bind.recipients())
         if len(digits) < COMPARED:
-            return False
-        return any(message.recipient.endswith(digits) for bind in self.binds for message in bind.recipients())
+            return digits in recipients
+        return any(recipient.endswith(digits) for recipient in recipients)
 
 
 UNBIND_RECEIVED = "the provider sent unbind"

@@ -64,8 +64,9 @@ class Receipts:
         self._prefix = prefix
         self._in_flight_to = in_flight_to
         self._loop = asyncio.get_running_loop()
-        self._parked: dict[str, _Parked] = {}
-        """Receipts that nobody claims yet, by each of their keys; the oldest first."""
+        self._parked: dict[_Parked, tuple[str, ...]] = {}
+        """Receipts that nobody claims yet, and what they may be claimed by; the oldest first."""
+        self._claims: dict[str, list[_Parked]] = {}
         self._assembler = Assembler(provider.parts_wait, ASSEMBLED_MAX)
         self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
         self._unsafe: deque[tuple[float, _Once]] = deque()
@@ -119,8 +120,9 @@ class Receipts:
                 self._unpark(parked)
             elif keys and len(self._parked) < PARKED_MAX and self._may_be_early(parked):
                 self._park(parked)
+                self._parked[parked] = tuple(keys)
                 for key in keys:
-                    self._parked[key] = parked
+                    self._claims.setdefault(key, []).append(parked)
             else:
                 self._unmatched(parked, receipt)
             self._journal.safe(safe)
@@ -143,9 +145,8 @@ class Receipts:
 
     def settled(self, message: Message, part: Part, key: str) -> None:
         """A submit_sm_resp has named its id (`key`, empty if it did not): a receipt may be waiting for it."""
-        if self._parked and (parked := self._parked.pop(key, None)) is not None:
-            for other in [k for k, waiting in self._parked.items() if waiting is parked]:
-                del self._parked[other]
+        for parked in tuple(self._claims.get(key, ())):
+            self._let_go(parked)
             assert parked.receipt is not None
             self._apply(message, part, parked.receipt)
             self._unpark(parked)
@@ -153,6 +154,12 @@ class Receipts:
             if self.provider.receipt_wait is not None:
                 self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)
             self.conclude(message)
+
+    def _let_go(self, parked: "_Parked") -> None:
+        for key in self._parked.pop(parked):
+            self._claims[key].remove(parked)
+            if not self._claims[key]:
+                del self._claims[key]
 
     def _apply(self, message: Message, part: Part, receipt: Receipt) -> None:
         """A receipt of a part of ours: statuses only move forward."""
@@ -230,15 +237,10 @@ class Receipts:
     def sweep(self) -> None:
         """Called about once a second: parked receipts that nobody claimed, parts that stay alone, answers overdue."""
         now = self._loop.time()
-        unclaimed = {}
-        for key, parked in list(self._parked.items()):
-            if now < parked.since + PARK:
-                break
-            unclaimed[id(parked)] = self._parked.pop(key)
-        for parked in unclaimed.values():
-            if not any(waiting is parked for waiting in self._parked.values()):
-                assert parked.receipt is not None
-                self._unmatched(parked, parked.receipt)
+        while self._parked and now >= (parked := next(iter(self._parked))).since + PARK:
+            self._let_go(parked)
+            assert parked.receipt is not None
+            self._unmatched(parked, parked.receipt)
         if self.provider.receipt_wait is not None and self._journal.trouble is None:
             self._journal.overdue(self.provider.name, self._overdue)
         for whole in self._assembler.expired(now):

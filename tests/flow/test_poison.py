@@ -10,9 +10,10 @@ from world import Delivery, eventually, in_a_loop, world
 
 from smsd.flow.control import Control
 
+STRANGE = [(b"\xff", {}), (b"\xff", {"max_rate": 1000}), (5, {}), (datetime.datetime(2026, 1, 1), {}), ({"a": 1}, {})]
 
-@pytest.mark.parametrize("settings", [{}, {"max_rate": 1000}], ids=["unlimited", "with a rate"])
-@pytest.mark.parametrize("value", [b"\xff", 5, datetime.datetime(2026, 1, 1), {"a": 1}], ids=repr)
+
+@pytest.mark.parametrize(("value", "settings"), STRANGE, ids=repr)
 def test_a_traceparent_that_is_no_text_costs_nobody_anything(value: Any, settings: dict[str, Any]) -> None:
     """AMQP headers have types: a string that is no UTF-8 comes as octets."""
 
