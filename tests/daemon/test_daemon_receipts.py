@@ -52,6 +52,28 @@ def test_a_receipt_before_its_submit_sm_resp_is_matched(stage: Stage) -> None:
     assert crm.receipts == []
 
 
+def test_two_receipts_before_the_submit_sm_resp_are_both_taken_whatever_their_order(stage: Stage) -> None:
+    simulator = stage.simulator(latency=1.0, receipts={"stat": None})
+    stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    id = crm.send("one")
+    (submit,) = simulator.sent(1)
+    simulator.receipt(submit["message_id"], stat="DELIVRD")
+    simulator.receipt(submit["message_id"], stat="ENROUTE")
+    assert crm.final(id)["status"] == "delivered"
+    assert crm.receipts == []
+
+
+def test_a_receipt_to_nobody_is_unmatched_at_once_whatever_is_in_flight(stage: Stage) -> None:
+    simulator = stage.simulator(latency=5.0)
+    stage.bound(simulator)
+    crm = stage.crm
+    crm.send("one")
+    simulator.sent(1)
+    simulator.receipt("unknown", stat="DELIVRD", **{"to": "4815", "from": ""})
+    assert crm.until(lambda: crm.receipts, timeout=3)[0]["smsc_id"] == "unknown"
+
+
 def test_ids_of_another_base_are_matched(stage: Stage) -> None:
     simulator = stage.simulator(message_ids={"submit": "hex", "receipt": "decimal", "width": 10})
     stage.bound(simulator, receipts=True, message_id={"submit": "hex", "receipt": "decimal"})
