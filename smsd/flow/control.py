@@ -45,6 +45,8 @@ def read(body: bytes, key: str) -> Command:
     for name in ("command", "provider", "campaign", "id", "control_id"):
         if not isinstance(found.get(name), str | None):
             raise ValueError(f"{name}: must be a string")
+        if any("\ud800" <= character <= "\udfff" for character in found.get(name) or ""):
+            raise ValueError(f"{name}: holds a lone surrogate, which is no text")
     if found.get("command") not in COMMANDS:
         raise ValueError(f"command: must be one of {', '.join(COMMANDS)}")
     provider = found.get("provider")

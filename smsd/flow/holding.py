@@ -75,7 +75,8 @@ class Holding:
         self._meter = meter
         self._outbox_full = outbox_full
         self._composer = Composer(provider, int(draw() * 65536))
-        self.lane = Lane(provider, Pacer(provider.max_rate, self._loop.time()), journal, broker, reporter, meter)
+        pacer = Pacer(provider.max_rate, self._loop.time())
+        self.lane = Lane(provider, pacer, journal, broker, reporter, meter, attempt, self._let_go)
         group = provider.receipt_group or f"={provider.name}"
         self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, self._in_flight_to)
         self._settler = Settler(
@@ -170,21 +171,29 @@ class Holding:
     def give_back(self) -> None:
         """Waiting messages return to their queue; what is known of those already tried stays with us."""
         for message in self.lane.take_out():
-            deliveries, message.deliveries = message.deliveries, []
             self._rest_at_broker(message)
-            for delivery in deliveries:
-                delivery.give_back()
+
+    def _let_go(self, message: Message) -> bool:
+        """A message comes to the lane, or back to it: while paused it waits in its queue, and what the broker is about
+        to deliver again, perhaps to another node, is not ours until then."""
+        away = bool(message.deliveries) and all(delivery.stale for delivery in message.deliveries)
+        if not (self.lane.paused or away or not self._broker.connected):
+            return False
+        self._rest_at_broker(message)
+        return True
 
     def _rest_at_broker(self, message: Message) -> None:
+        deliveries, message.deliveries = message.deliveries, []
         if message.place is None:
             self._journal.put_back(message)
         else:
             message.held = True
+        for delivery in deliveries:
+            delivery.give_back()
 
     def broker_lost(self) -> None:
         """All deliveries will come again; another node may get them. Nothing waiting is ours any more."""
         for message in self.lane.take_out():
-            message.deliveries.clear()
             self._rest_at_broker(message)
         self._holds.broker_lost(self.lane)
 

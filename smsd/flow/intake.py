@@ -15,7 +15,7 @@ from smsd.core.errors import ContractError
 from smsd.core.message import Ending, Known, Message
 from smsd.core.publication import Confirm
 from smsd.flow.ports import Broker, Delivery, Journal, Meter
-from smsd.flow.report import Reporter
+from smsd.flow.report import Reporter, traceparent
 
 log = structlog.get_logger("smsd.intake")
 
@@ -150,7 +150,7 @@ class Intake:
             destination.resend if request.on_uncertain is None else request.on_uncertain == "resend",
             delivery.correlation_id,
             (delivery.reply_to,) if delivery.reply_to else (),
-            headers.get("traceparent"),
+            traceparent(delivery),
             [delivery],
         )
         message.reference = composed.reference

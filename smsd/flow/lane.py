@@ -7,6 +7,7 @@ is safe, and its token is taken in the moment of writing.
 import asyncio
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Protocol
 
 from smsd.core.life import UNWRITTEN
@@ -45,7 +46,15 @@ class Lane:
     """Hands over one provider's messages. `link` is None while no bind is open."""
 
     def __init__(
-        self, provider: Provider, pacer: Pacer, journal: Journal, broker: Broker, reporter: Reporter, meter: Meter
+        self,
+        provider: Provider,
+        pacer: Pacer,
+        journal: Journal,
+        broker: Broker,
+        reporter: Reporter,
+        meter: Meter,
+        attempt: Callable[..., None],
+        let_go: Callable[[Message], bool],
     ) -> None:
         self.provider = provider
         self.pacer = pacer
@@ -59,6 +68,10 @@ class Lane:
         self._broker = broker
         self._reporter = reporter
         self._meter = meter
+        self._attempt = attempt
+        """Does what may fail for one message, so that the others go on (rule 7)."""
+        self._let_go = let_go
+        """Whether a message may not wait here any more; then it rests at the broker from now on."""
         self._ready: deque[tuple[Message, Part]] = deque()
         """Intents that are safe and wait for their token."""
         self._intended = 0
@@ -70,15 +83,15 @@ class Lane:
         self._expiring: set[Message] = set()
         self._swept_at = 0.0
         self._waking = False
-        self._intending = False
-        """Whether what comes back from the journal at once is written by the turn that gave it."""
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     # --- messages come
 
     def add(self, message: Message, *, first: bool = False) -> None:
-        """A message to hand over from `message.due` on."""
+        """A message to hand over from `message.due` on, unless it has to wait at the broker."""
+        if self._let_go(message):
+            return
         if message.request.expires_at is not None:
             self._expiring.add(message)
         if message.due > time.time():
@@ -117,9 +130,7 @@ class Lane:
         link = self.link
         if link is not None and not self._stands_still(now):
             self._write_ready(now)
-            self._intending = True
             self._intend(link, now, wall)
-            self._intending = False
             link.flush()
         self._arm(now, wall)
 
@@ -129,7 +140,7 @@ class Lane:
 
     def _intend(self, link: SubmitLink, now: float, wall: float) -> None:
         """Gives parts to the journal: as many as soon fit into the window and may go within LEAD."""
-        pacer, turns, journal = self.pacer, self.turns, self._journal
+        pacer, turns = self.pacer, self.turns
         unlimited = pacer.rate is None
         ahead = self.provider.window // AHEAD
         while link.submits and link.room() + ahead > self._intended and link.writable:
@@ -141,20 +152,21 @@ class Lane:
             if message.request.expires_at is not None and wall >= message.request.expires_at:
                 self._end(message, _expired(message))
                 continue
-            part = message.todo.pop(0)
-            part.status = IN_FLIGHT
-            message.in_flight += 1
-            self._intended += 1
-            self._promised += part.cost
-            journal.intend(message, part, self._now_safe)
+            self._attempt(message, self._begin, message, message.todo.pop(0))
+
+    def _begin(self, message: Message, part: Part) -> None:
+        self._journal.intend(message, part, self._now_safe)
+        part.status = IN_FLIGHT
+        message.in_flight += 1
+        self._intended += 1
+        self._promised += part.cost
 
     def _now_safe(self, message: Message, part: Part) -> None:
         now = self._loop.time()
         if self._ready or not self._write(message, part, now):
             self._ready.append((message, part))
             self._arm(now, time.time())
-        if not self._intending:  # a commit that came later: somebody has to write the octets, and to fill the window
-            self.wake()
+        self.wake()  # somebody has to write the octets, and to fill the window
 
     def _write_ready(self, now: float) -> None:
         while self._ready and self._write(*self._ready[0], now):
@@ -194,7 +206,8 @@ class Lane:
             return
         message.wait_again(part)
         self._journal.note(message, UNWRITTEN, part)
-        self.turns.add(message, first=True)
+        if not self._let_go(message):
+            self.turns.add(message, first=True)
 
     def unbound(self) -> None:
         """The bind is gone: what was intended and not written waits again."""

@@ -129,6 +129,7 @@ class Outbox:
             self._on_disk += 1
             if done is not None:
                 self._dones[number] = done
+            self._fetch()
         else:
             self._enter(Entry(publication, done, number))
 

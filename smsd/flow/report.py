@@ -24,6 +24,12 @@ from smsd.flow.ports import Delivery, Journal, Meter
 log = structlog.get_logger("smsd")
 
 
+def traceparent(delivery: Delivery) -> str | None:
+    """The header to pass through. AMQP's headers have types: what is no text is no trace."""
+    value = delivery.headers.get("traceparent")
+    return value if isinstance(value, str) else None
+
+
 class Reporter:
     """Publishes results. `prefix` is the exchanges'."""
 
@@ -106,7 +112,7 @@ class Reporter:
             identity=identity,
             correlation_id=delivery.correlation_id,
             reply_to=delivery.reply_to,
-            traceparent=delivery.headers.get("traceparent"),
+            traceparent=traceparent(delivery),
             status=status,
             permanent=permanent,
         )

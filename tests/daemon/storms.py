@@ -133,7 +133,7 @@ def kills(stage: Stage, rounds: int, requests: int, seed: int, policies: Sequenc
 def crashes(stage: Stage, node: Any, rounds: int, requests: int, seed: int) -> Verdict:
     """kill -9 of the broker's node under load while receipts come; it stays away for a while each time."""
     chance = random.Random(seed)
-    rules = {"latency": 0.02, "receipts": {"delay": [0.0, 3.0]}}
+    rules = {"latency": 0.02, "receipts": {"delay": [0.0, 2.0]}}
     with Storm(stage, {policy: {"on_uncertain": policy, "max_rate": 150} for policy in POLICIES}, **rules) as storm:
         storm.load(requests // len(POLICIES))
         time.sleep(1.0)  # see Node.kill: new queues are safe only then

@@ -27,13 +27,13 @@ def test_kill_9_of_the_broker_under_load_loses_no_result_and_no_receipt(
 ) -> None:
     stage = Stage(own_node.url, prefix, tmp_path, queue_type="quorum")
     try:
-        verdict = crashes(stage, own_node, rounds=2, requests=1200, seed=1)
+        verdict = crashes(stage, own_node, rounds=2, requests=800, seed=1)
     finally:
         stage.close()
     print(table(verdict), stories(verdict, 0.0), sep="\n")
     assert verdict.clean, "see the output"
-    assert verdict.requests.total() == 1200
-    assert verdict.total("sent once") + verdict.total("sent twice, reported") == 1200
+    assert verdict.requests.total() == 800
+    assert verdict.total("sent once") + verdict.total("sent twice, reported") == 800
 
 
 def test_receipts_taken_while_the_broker_is_away_survive_kill_9(stage: Stage) -> None:

@@ -10,15 +10,16 @@ LONG = "x" * 400
 
 
 async def intended(w, number: int) -> None:
-    """Lets a paused lane go on, until so many of its parts are with the journal."""
-    w.holding.resume("by a test")
+    """Lets a waiting lane go on, until so many of its parts are with the journal."""
+    w.broker.blocked = False
+    w.holding.lane.wake()
     await eventually(lambda: w.holding.lane._intended == number)
 
 
 @in_a_loop
 async def test_no_octet_of_a_submit_leaves_before_its_intent_is_committed() -> None:
     async with world() as w:
-        await w.wait_paused(w.request(LONG), w.request())
+        await w.wait(w.request(LONG), w.request())
         with stalled(w.journal):
             await intended(w, 4)
             await asyncio.sleep(0.05)
@@ -30,7 +31,7 @@ async def test_no_octet_of_a_submit_leaves_before_its_intent_is_committed() -> N
 @in_a_loop
 async def test_a_link_lost_between_intent_and_write_sends_nothing_and_the_segments_keep_their_order() -> None:
     async with world() as w:
-        await w.wait_paused(w.request(LONG))
+        await w.wait(w.request(LONG))
         with stalled(w.journal):
             await intended(w, 3)
             w.smsc.disconnect()
@@ -47,7 +48,7 @@ async def test_a_link_lost_between_intent_and_write_sends_nothing_and_the_segmen
 async def test_nothing_is_written_to_a_bind_that_is_leaving() -> None:
     """The intent was committed while another answer made the bind leave."""
     async with world() as w:
-        await w.wait_paused(w.request())
+        await w.wait(w.request())
         with stalled(w.journal):
             await intended(w, 1)
             w.holding.binds[0].rebind("a fault")
@@ -62,7 +63,7 @@ async def test_nothing_is_written_to_a_bind_that_is_leaving() -> None:
 @in_a_loop
 async def test_a_segment_whose_message_has_ended_meanwhile_is_not_written() -> None:
     async with world() as w:
-        await w.wait_paused(w.request())
+        await w.wait(w.request())
         (message,) = w.holding.lane.waiting()
         with stalled(w.journal):
             await intended(w, 1)
@@ -77,7 +78,7 @@ async def test_a_segment_whose_message_has_ended_meanwhile_is_not_written() -> N
 async def test_a_message_given_back_between_intent_and_write_is_sent_once() -> None:
     async with world() as w:
         first, second = w.request(), w.request(LONG)
-        await w.wait_paused(first, second)
+        await w.wait(first, second)
         with stalled(w.journal):
             await intended(w, 4)
             w.holding.pause("by a test")
@@ -99,7 +100,7 @@ async def test_a_message_paused_between_intent_and_write_goes_back_to_its_queue_
     """RabbitMQ closes the channel of a consumer that keeps a delivery for long, and a pause may be long."""
     async with world() as w:
         delivery = w.request()
-        await w.wait_paused(delivery)
+        await w.wait(delivery)
         with stalled(w.journal):
             await intended(w, 1)
             w.holding.pause("by a test")
@@ -114,7 +115,7 @@ async def test_what_was_intended_when_the_broker_went_is_not_sent_before_it_is_d
     """Another node may get it meanwhile: nothing that waits is ours any more."""
     async with world() as w:
         delivery = w.request()
-        await w.wait_paused(delivery)
+        await w.wait(delivery)
         with stalled(w.journal):
             await intended(w, 1)
             w.lose_broker()
@@ -150,7 +151,7 @@ async def test_a_request_whose_connection_went_while_the_journal_was_asked_is_le
 @in_a_loop
 async def test_a_window_that_shrank_between_intent_and_write_is_not_exceeded() -> None:
     async with world({"latency": 0.05}, window=4) as w:
-        await w.wait_paused(*(w.request() for _ in range(4)))
+        await w.wait(*(w.request() for _ in range(4)))
         session = w.holding.binds[0]._session
         with stalled(w.journal):
             await intended(w, 4)

@@ -217,9 +217,9 @@ class World:
     async def settle(self) -> None:
         await settle(self.journal)
 
-    async def wait_paused(self, *deliveries: Delivery) -> None:
-        """Requests that have come and wait in their lane, which goes on with `holding.resume`."""
-        self.holding.pause("by a test")
+    async def wait(self, *deliveries: Delivery) -> None:
+        """Requests that have come and wait in their lane, which goes on as soon as the broker is not `blocked`."""
+        self.broker.blocked = True
         for delivery in deliveries:
             self.come(delivery)
         await self.settle()

@@ -119,7 +119,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it_whole(path: Path, m
     steps = ("CREATE TABLE one (a)", "CREATE TABLE two (b); INSERT INTO nowhere VALUES (1)")
     with monkeypatch.context() as patch:
         patch.setattr(files, "MIGRATIONS", (*files.MIGRATIONS, *steps))
-        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        with pytest.raises(JournalDamaged, match="nowhere"):
             File(str(path), "process", 60.0)
     assert version(path) == before + 1
     assert "one" in tables(path)
@@ -195,10 +195,12 @@ def test_any_number_of_rows_is_written_found_and_deleted(path: Path, number: int
 
 
 def test_a_row_of_a_partition_that_is_gone_goes_to_the_newest(path: Path) -> None:
-    with opened(path) as file:
-        file.rotate(1000.0)
+    with opened(path, keep=400.0) as file:
+        for now in (77.0, 1000.0, 2000.0):
+            file.rotate(now)
+        assert 77 not in file.starts
         file.write({"event_77": [(1, 1.0, "p", b"x")]}, {})
-        assert len(file.all("SELECT * FROM event_1000")) == 1
+        assert len(file.all("SELECT * FROM event_2000")) == 1
 
 
 def test_a_journal_is_read_while_another_process_has_it_open(path: Path) -> None:

@@ -73,7 +73,8 @@ class File:
         self._keep = keep
         self._lock: IO[str] | None = None
         self._db = _open(path)
-        self._newest = 0
+        self._moved: dict[int, int] = {}
+        """Partitions that were dropped in this run, and where what had not ended went."""
         try:
             self._lock = _lock(path)
             with _damage_told(path):
@@ -114,7 +115,12 @@ class File:
                 "install the newer smsd again, or name another file in journal.path"
             )
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT")
+            try:
+                self._db.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT")
+            except sqlite3.OperationalError as error:
+                if any(word in str(error).lower() for word in RETRYABLE):
+                    raise
+                raise JournalDamaged(_damaged(self.path, f"no step to version {number}: {error}")) from None
 
     def _begin_run(self) -> int:
         with self._transaction():
@@ -142,14 +148,23 @@ class File:
             self._db.execute(f"CREATE INDEX message_{start}_id ON message_{start} (id)")
             starts = [start, *self.starts]
             while len(starts) > 2 and starts[-2] < now - self._keep:
-                self._forget(starts.pop(), start)
+                self._forget(starts[-1], start)
+                self._moved[starts.pop()] = start
         self.starts = starts
+
+    def moved(self, start: int) -> int:
+        """The partition that has now what was in the one of `start`."""
+        while start in self._moved:
+            start = self._moved[start]
+        return start
 
     def _forget(self, old: int, new: int) -> None:
         """Drops a partition; messages without a result move on, with all that is known of them."""
         unfinished = f"SELECT no FROM message_{old} WHERE no NOT IN (SELECT no FROM result_{old})"
         for name in ("message", "step", "smsc_id"):
-            self._db.execute(f"INSERT INTO {name}_{new} SELECT * FROM {name}_{old} WHERE no IN ({unfinished})")
+            self._db.execute(
+                f"INSERT OR REPLACE INTO {name}_{new} SELECT * FROM {name}_{old} WHERE no IN ({unfinished})"
+            )
         self._db.execute(f"UPDATE intent SET part = ? WHERE part = ? AND no IN ({unfinished})", (new, old))
         self._db.execute("DELETE FROM awaiting WHERE part = ?", (old,))
         for name in PARTITIONED:
@@ -174,8 +189,11 @@ class File:
                     self._db.execute(f"DELETE FROM {table} WHERE {name} IN ({marks})", some)
 
     def _insert(self, table: str, rows: Sequence[Row]) -> None:
-        if table.rpartition("_")[2].isdigit() and int(table.rpartition("_")[2]) not in self.starts:
-            table = f"{table.rpartition('_')[0]}_{self.starts[0]}"  # forgotten meanwhile
+        kind, _, start = table.rpartition("_")
+        if start.isdigit():  # dropped, perhaps, since the row was told
+            table = f"{kind}_{self.moved(int(start))}"
+        elif table in ("intent", "awaiting"):
+            rows = [(row[0], self.moved(row[1]), *row[2:]) for row in rows]
         one = f"({','.join('?' * len(rows[0]))})"
         for some in _chunks(rows):
             values = ",".join([one] * len(some))

@@ -193,10 +193,11 @@ class SqliteJournal:
             place = message.place = (self._file.starts[0], next(self._numbers))
             self._put_head(message)
             self._live[message.id] = message
-        return place
+        return self._file.moved(place[0]), place[1]
 
     def _put_head(self, message: Message) -> None:
         start, no = message.place
+        start = self._file.moved(start)
         self._put(f"message_{start}", (no, message.id, message.fingerprint, head(message)))
 
     # --- receipts
