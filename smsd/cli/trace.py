@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.core.contract import timestamp
 from smsd.core.errors import JournalDamaged
+from smsd.core.smpp import status as smpp_status
 from smsd.links.journal.file import DiskTrouble, Reading
 from smsd.links.journal.history import life
 
-SAID_ELSEWHERE = ("at", "step", "segment")
+SAID_ELSEWHERE = ("at", "step", "segment", "last_status", "age", "ending", "result_id")
 
 
 @click.command()
@@ -35,8 +37,9 @@ def trace(message_id: str, as_json: bool, config: str) -> None:
         sys.exit(1)
     if found is None:
         click.echo(
-            f"nothing is known of {message_id!r}: it was not handed over yet (then it waits in RabbitMQ), or it is "
-            f"older than journal.keep ({settings.journal.keep / 86400:g} days), or its id is another one",
+            f"nothing is known of {message_id!r}: it was not handed over yet (then it waits in RabbitMQ), or it was no "
+            "valid request (then its result says why), or it is older than journal.keep "
+            f"({settings.journal.keep / 86400:g} days), or its id is another one",
             err=True,
         )
         sys.exit(1)
@@ -56,8 +59,14 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def _facts(step: dict[str, Any]) -> str:
     facts = {name: value for name, value in step.items() if name not in SAID_ELSEWHERE and value not in (None, "")}
-    return " ".join(f"{name}={_value(value)}" for name, value in facts.items())
+    return " ".join(f"{name}={_value(name, value)}" for name, value in facts.items())
 
 
-def _value(value: Any) -> str:
+def _value(name: str, value: Any) -> str:
+    if name == "smpp_status":
+        return smpp_status.name(value)
+    if name == "due":
+        return timestamp(value)
+    if name in ("receipt", "late"):
+        value = value["raw"] or f"message_state {value.get('state')}"
     return value if isinstance(value, str) and " " not in value else json.dumps(value, ensure_ascii=False)

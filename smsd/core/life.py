@@ -86,6 +86,8 @@ def facts_of_whole(message: Message, age: float | None = None) -> dict[str, Any]
         facts["last_status"] = message.last_status
     if age is not None:
         facts["age"] = round(age, 3)
+    if message.due:
+        facts["due"] = message.due
     return facts
 
 

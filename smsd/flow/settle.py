@@ -121,18 +121,15 @@ class Settler:
         elif kind is Verdict.RETRY:
             delay = retries.delays[min(message.refusals, len(retries.delays) - 1)]
             message.refusals += 1
+            message.due = time.time() + delay
             self._note(message, ANSWER, part)
-            self._postpone(message, delay)
+            if not self._holds.hold(message, self._lane):
+                self._lane.add(message)
         else:
             self._note(message, ANSWER, part)
             self._slow_down(status, kind)
             self._lane.add(message, first=True)
         return kind is Verdict.BIND_FAULT
-
-    def _postpone(self, message: Message, delay: float) -> None:
-        message.due = time.time() + delay
-        if not self._holds.hold(message, self._lane):
-            self._lane.add(message)
 
     def _slow_down(self, status: int, kind: Verdict) -> None:
         now = asyncio.get_running_loop().time()
