@@ -7,7 +7,7 @@ from world import eventually, in_a_loop, stalled, unwritable, world
 
 from smsd.core.message import Message
 from smsd.flow import receipts
-from smsd.links.journal import journal as journals
+from smsd.links.journal import commits
 from smsd.simulator.orders import Inbound
 
 LONG = "x" * 400
@@ -124,7 +124,7 @@ async def test_receipts_and_messages_that_come_while_the_broker_is_down_are_answ
 async def test_while_the_journal_is_in_trouble_a_receipt_is_refused_and_comes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(journals, "AGAIN", 0.05)
+    monkeypatch.setattr(commits, "AGAIN", 0.05)
     async with world({"receipts": {"delay": 0.1, "resend_after": 0.05}}, receipts=True) as w:
         w.come(w.request())
         await eventually(w.results)

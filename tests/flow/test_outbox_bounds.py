@@ -6,7 +6,7 @@ from world import eventually, in_a_loop, unwritable
 
 from smsd.core.publication import Confirm
 from smsd.flow import outbox as module
-from smsd.links.journal import journal as journals
+from smsd.links.journal import commits
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_nothing_is_published_before_it_is_safe() -> None:
 async def test_while_the_journal_is_in_trouble_events_are_told_and_results_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(journals, "AGAIN", 0.02)
+    monkeypatch.setattr(commits, "AGAIN", 0.02)
     async with boxed() as box:
         await box.settle()
         with unwritable(box.journal):

@@ -63,14 +63,14 @@ async def settle(journal: SqliteJournal) -> None:
     while calm < 10:
         await asyncio.sleep(0 if calm else 0.0005)
         assert journal.trouble is None, journal.trouble
-        calm = 0 if journal._batch or journal._busy else calm + 1
+        calm = 0 if journal._commits.batch or journal._commits._busy else calm + 1
 
 
 @contextmanager
 def stalled(journal: SqliteJournal) -> Iterator[None]:
     """A disk that takes no commit until this block ends."""
     moves = threading.Event()
-    journal._thread.submit(moves.wait)
+    journal._commits._thread.submit(moves.wait)
     try:
         yield
     finally:
@@ -81,11 +81,11 @@ def stalled(journal: SqliteJournal) -> Iterator[None]:
 def unwritable(journal: SqliteJournal) -> Iterator[None]:
     """A file system that is read-only until this block ends."""
     run = journal._file._db.execute
-    journal._thread.submit(run, "PRAGMA query_only = 1").result()
+    journal._commits._thread.submit(run, "PRAGMA query_only = 1").result()
     try:
         yield
     finally:
-        journal._thread.submit(run, "PRAGMA query_only = 0").result()
+        journal._commits._thread.submit(run, "PRAGMA query_only = 0").result()
 
 
 def provider(port: int = 2775, **settings: Any) -> Provider:

@@ -60,7 +60,7 @@ class Told(SqliteJournal):
 
     async def settle(self) -> None:
         """Waits until nothing is left to commit."""
-        while self._batch or self._busy or self._scheduled:
+        while self._commits.batch or self._commits._busy or self._commits._scheduled:
             assert not self.damages, self.damages
             await asyncio.sleep(0.0005)
 
@@ -115,7 +115,7 @@ async def journal(path: Path, keep: float = KEEP) -> AsyncIterator[Told]:
 def stalled(j: Told) -> Iterator[None]:
     """A disk that takes no commit until this block ends."""
     moves = threading.Event()
-    j._thread.submit(moves.wait)
+    j._commits._thread.submit(moves.wait)
     try:
         yield
     finally:

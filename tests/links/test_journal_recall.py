@@ -40,7 +40,8 @@ async def test_a_message_read_back_has_every_fact_that_was_told(path: Path) -> N
         j.note(made, ANSWER, second, **facts_of(second), **facts_of_whole(made, 12.5))
         third.status, third.attempts = UNCERTAIN, 2
         j.note(made, UNANSWERED, third, **facts_of(third), **facts_of_whole(made, 12.5))
-        j.note(made, HELD, due=1234.5)
+        made.due = 1234.5
+        j.note(made, HELD, due=made.due)
     async with journal(path) as j:
         read = (await j.known()).message
         assert [facts_of(part) for part in read.parts] == [facts_of(part) for part in made.parts]

@@ -13,8 +13,8 @@ from journals import Told, called, in_a_loop, journal, opened
 
 from smsd.core.message import IN_FLIGHT
 from smsd.core.publication import Publication
+from smsd.links.journal import commits
 from smsd.links.journal import file as files
-from smsd.links.journal import journal as journals
 from smsd.links.journal.file import File
 
 
@@ -49,7 +49,7 @@ def no_larger_files(j: Told) -> Iterator[None]:
 def test_a_full_disk_is_trouble_in_which_nothing_is_lost_and_everything_is_called_back_after_it(
     path: Path, monkeypatch: pytest.MonkeyPatch, full: Callable[[Told], AbstractContextManager[None]], why: str
 ) -> None:
-    monkeypatch.setattr(journals, "AGAIN", 0.02)
+    monkeypatch.setattr(commits, "AGAIN", 0.02)
     publications = [Publication("x", "k", b"x" * 5000, str(n), "t") for n in range(60)]
     numbers: list[int] = []
     safe: list[str] = []
@@ -100,7 +100,7 @@ async def test_damage_is_told_once_and_nobody_is_called_back_any_more(
     j = Told(File(str(path), "process", 3600.0))
     safe: list[bool] = []
     for n in range(2000):
-        j._put(f"event_{start}", (n, float(n), "p", b"y" * 200))
+        j._commits.put(f"event_{start}", (n, float(n), "p", b"y" * 200))
     j.safe(lambda: safe.append(True))
     while not j.damages:
         await asyncio.sleep(0.001)
@@ -153,7 +153,7 @@ async def test_facts_told_in_one_turn_are_one_commit(path: Path) -> None:
     async with journal(path) as j:
         await j.settle()
         commits: list[int] = []
-        j._on_commit = lambda records, _: commits.append(records)
+        j._commits._on_commit = lambda records, _: commits.append(records)
         for n in range(100):
             j.park("p", b"%d" % n)
         await j.settle()

@@ -57,7 +57,7 @@ def test_a_service_manager_that_is_gone_does_no_harm(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("usec", "pid", "interval"),
     [
-        ("30000000", str(os.getpid()), 15.0),
+        pytest.param("30000000", str(os.getpid()), 15.0, id="ours"),
         ("30000000", None, 15.0),
         ("30000000", "1", None),
         ("0", None, None),

@@ -1,42 +1,27 @@
-"""The journal as the flow sees it: facts are told, gathered, and committed together, in a thread, one commit at a time.
+"""The journal as the flow sees it: facts are told, questions asked, and whoever waits for that is called back.
 
 A message that somebody still holds is one and the same object for everybody; once nobody does, it is read from the file
 when it is needed. What waits to be committed holds its message, so that the file never lags behind what is in use.
 """
 
-import asyncio
 import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
-import structlog
-
-from smsd.core.errors import JournalDamaged
 from smsd.core.life import INTENT, RESULT, head
 from smsd.core.message import IN_FLIGHT, Known, Message, Part
 from smsd.core.publication import Publication
 from smsd.links.journal import recall
-from smsd.links.journal.batch import Batch, Question
-from smsd.links.journal.file import DiskTrouble, File
-
-log = structlog.get_logger("smsd.journal")
+from smsd.links.journal.batch import Question
+from smsd.links.journal.commits import Commits
+from smsd.links.journal.file import File
 
 RECENT = 10_000
 """Messages that wait for their receipt in memory too; receipts for older ones are matched through the file."""
-
-AGAIN = 1.0
-"""Seconds before a commit that the disk refused is tried again."""
-
-EVERY = 0.002
-"""Seconds between two commits under load: a commit costs about as much CPU as ten messages, so few large ones."""
-
-AT_ONCE = 8
-"""Commits that need not wait for that, after a rest: a single message must not."""
 
 OVERDUE = 500
 """Messages without their receipt that are looked at together."""
@@ -58,29 +43,24 @@ class SqliteJournal:
         on_commit: Callable[[int, float], None],
     ) -> None:
         self._file = file
-        self._attempt = attempt
-        self._on_trouble = on_trouble
-        self._on_damage = on_damage
-        self._on_commit = on_commit
-        self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, "journal")
+        self._commits = Commits(file, attempt, on_trouble, on_damage, on_commit)
         self._numbers = count(file.run << 40)
-        self._batch = Batch()
-        self._scheduled = False
-        self._busy = False
-        self._next = 0.0
-        """Loop time at which the next commit would come if they came at even distances."""
-        self._closed = False
-        self._idle = asyncio.Event()
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
         self._remembered: dict[str, Known] = {}
         """Of requests that never became a message, until the file knows them."""
         self._recent: deque[tuple[Message, list[str]]] = deque()
         self._names: dict[str, tuple[Message, Part]] = {}
         """SMSC ids of recent messages."""
-        self.trouble: str | None = None
-        """Why nothing can be committed for now."""
         file.rotate(time.time())
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be committed for now."""
+        return self._commits.trouble
+
+    async def close(self, timeout: float) -> None:
+        """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
+        await self._commits.close(timeout)
 
     # --- requests
 
@@ -89,8 +69,8 @@ class SqliteJournal:
         if (known := self._in_memory(message_id)) is not None:
             then(known)
         else:
-            question = self._ask("known", message_id)
-            self._then(None, self._looked_up, message_id, question, then)
+            question = self._commits.ask("known", message_id)
+            self._commits.then(None, self._looked_up, message_id, question, then)
 
     def _in_memory(self, message_id: str) -> Known | None:
         message = self._live.get(message_id)
@@ -122,19 +102,19 @@ class SqliteJournal:
         """This part is about to be written to the provider."""
         start, no = self._place(message)
         part.intent = next(self._numbers)
-        self._put("intent", (part.intent, start, no, part.n))
-        self._put(f"step_{start}", (no, part.intent, time.time(), INTENT, part.n, ""))
-        self._then(message, then, message, part)
+        self._commits.put("intent", (part.intent, start, no, part.n))
+        self._commits.put(f"step_{start}", (no, part.intent, time.time(), INTENT, part.n, ""))
+        self._commits.then(message, then, message, part)
 
     def note(self, message: Message, kind: str, part: Part | None = None, **facts: Any) -> None:
         """A step of a message, or of one part of it; the outcome of its intent, if it had one."""
         start, no = self._place(message)
         written = json.dumps(facts, separators=(",", ":"), default=str) if facts else ""
         row = (no, next(self._numbers), time.time(), kind, part.n if part is not None else 0, written)
-        self._put(f"step_{start}", row)
-        self._batch.held.append(message)
+        self._commits.put(f"step_{start}", row)
+        self._commits.batch.held.append(message)
         if part is not None and part.intent is not None and part.status != IN_FLIGHT:
-            self._batch.gone["intent"].append(part.intent)
+            self._commits.drop("intent", part.intent)
             part.intent = None
 
     def file_under(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
@@ -142,7 +122,7 @@ class SqliteJournal:
         start, no = self._place(message)
         names = [f"{group}{SEPARATOR}{key}" for key in keys]
         for name in names:
-            self._put(f"smsc_id_{start}", (name, no, part.n))
+            self._commits.put(f"smsc_id_{start}", (name, no, part.n))
             self._names[name] = (message, part)
         self._recent.append((message, names))
         if len(self._recent) > RECENT:
@@ -164,27 +144,27 @@ class SqliteJournal:
         """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more."""
         start, no = self._place(message)
         if due is not None:
-            self._put("awaiting", (no, start, message.provider, due))
+            self._commits.put("awaiting", (no, start, message.provider, due))
         else:
-            self._batch.gone["awaiting"].append(no)
+            self._commits.drop("awaiting", no)
 
     def overdue(self, provider: str, then: Callable[[list[Message]], None]) -> None:
         """Some of the messages whose receipt had to come by now."""
-        question = self._ask("overdue", (provider, time.time(), OVERDUE))
-        self._then(None, lambda: then([self._live.setdefault(found.id, found) for found in question.answer]))
+        question = self._commits.ask("overdue", (provider, time.time(), OVERDUE))
+        self._commits.then(None, lambda: then([self._live.setdefault(found.id, found) for found in question.answer]))
 
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         """The result of a request that never became a message."""
         start, no = self._file.starts[0], next(self._numbers)
         self._remembered[message_id] = Known(fingerprint, None, result)
-        self._put(f"message_{start}", (no, message_id, fingerprint, ""))
+        self._commits.put(f"message_{start}", (no, message_id, fingerprint, ""))
         self._put_result(start, no, result)
-        self._then(None, self._remembered.pop, message_id, None)
+        self._commits.then(None, self._remembered.pop, message_id, None)
 
     def _put_result(self, start: int, no: int, result: Publication) -> None:
         headers = json.dumps(dict(result.headers)) if result.headers else "{}"
         row = (no, result.exchange, result.key, result.body, result.message_id, result.correlation_id, headers)
-        self._put(f"result_{start}", row)
+        self._commits.put(f"result_{start}", row)
 
     def _place(self, message: Message) -> recall.Place:
         """Where the message is kept; its head is written with its first step."""
@@ -198,7 +178,7 @@ class SqliteJournal:
     def _put_head(self, message: Message) -> None:
         start, no = message.place
         start = self._file.moved(start)
-        self._put(f"message_{start}", (no, message.id, message.fingerprint, head(message)))
+        self._commits.put(f"message_{start}", (no, message.id, message.fingerprint, head(message)))
 
     # --- receipts
 
@@ -212,8 +192,8 @@ class SqliteJournal:
         if not names:
             then(None)
             return
-        questions = [self._ask("matched", name) for name in names]
-        self._then(None, self._matched, names, questions, then)
+        questions = [self._commits.ask("matched", name) for name in names]
+        self._commits.then(None, self._matched, names, questions, then)
 
     def _matched(
         self, names: list[str], questions: list[Question], then: Callable[[tuple[Message, Part] | None], None]
@@ -228,13 +208,12 @@ class SqliteJournal:
     def park(self, provider: str, pdu: bytes) -> int:
         """Keeps a PDU that can't be dealt with yet; returns its number."""
         number = next(self._numbers)
-        self._put("parked", (number, time.time(), provider, pdu))
+        self._commits.put("parked", (number, time.time(), provider, pdu))
         return number
 
     def unpark(self, number: int) -> None:
         """It has been dealt with."""
-        self._batch.gone["parked"].append(number)
-        self._soon()
+        self._commits.drop("parked", number)
 
     # --- outbox and connection log
 
@@ -243,7 +222,7 @@ class SqliteJournal:
         number = next(self._numbers)
         headers = json.dumps(dict(publication.headers)) if publication.headers else "{}"
         reply_to = json.dumps(publication.reply_to) if publication.reply_to else "[]"
-        self._put(
+        self._commits.put(
             "outbox",
             (
                 number,
@@ -258,31 +237,30 @@ class SqliteJournal:
                 publication.order,
             ),
         )
-        self._then(None, then, number)
+        self._commits.then(None, then, number)
 
     def published(self, number: int) -> None:
         """The broker has it: it need not be kept any more."""
-        self._batch.gone["outbox"].append(number)
-        self._soon()
+        self._commits.drop("outbox", number)
 
     def kept(self, after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]) -> None:
         """Publications that were kept and not published, in their order, from the number `after` on."""
-        question = self._ask("outbox", (after, most))
-        self._then(None, lambda: then(question.answer))
+        question = self._commits.ask("outbox", (after, most))
+        self._commits.then(None, lambda: then(question.answer))
 
     def record(self, provider: str, body: bytes) -> None:
         """A line of the connection log."""
         row = (next(self._numbers), time.time(), provider, body)
-        self._put(f"event_{self._file.starts[0]}", row)
+        self._commits.put(f"event_{self._file.starts[0]}", row)
 
     def stand(self, provider: str, kind: str, value: str, on: bool) -> None:
         """What an operator has decided, until it is taken back."""
-        self._batch.standing.append((provider, kind, value, on))
-        self._soon()
+        self._commits.batch.standing.append((provider, kind, value, on))
+        self._commits.soon()
 
     def safe(self, then: Callable[[], None]) -> None:
         """Calls back once everything told so far is committed."""
-        self._then(None, then)
+        self._commits.then(None, then)
 
     # --- what an earlier run has left; read before the first commit
 
@@ -306,84 +284,3 @@ class SqliteJournal:
     def size(self) -> int:
         """Octets on disk."""
         return self._file.size()
-
-    # --- committing
-
-    def _put(self, table: str, row: tuple[Any, ...]) -> None:
-        self._batch.rows[table].append(row)
-        self._soon()
-
-    def _ask(self, kind: str, about: Any) -> Question:
-        question = Question(kind, about)
-        self._batch.questions.append(question)
-        return question
-
-    def _then(self, message: Message | None, act: Callable[..., Any], *arguments: Any) -> None:
-        self._batch.then.append((message, act, arguments))
-        self._soon()
-
-    def _soon(self) -> None:
-        if not self._scheduled and not self._busy and not self._closed and self.trouble is None:
-            self._schedule()
-
-    def _schedule(self) -> None:
-        self._scheduled = True
-        earliest = self._next - AT_ONCE * EVERY
-        if earliest <= self._loop.time():
-            self._loop.call_soon(self._hand_over)
-        else:
-            self._loop.call_at(earliest, self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._scheduled = False
-        if self._busy or self._closed:
-            return
-        batch, self._batch = self._batch, Batch()
-        self._busy = True
-        self._next = max(self._next, self._loop.time()) + EVERY
-        self._idle.clear()
-        future = self._thread.submit(batch.commit, self._file)
-        future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._done, batch, done))
-
-    def _done(self, batch: Batch, done: "Future[float]") -> None:
-        self._busy = False
-        error = done.exception()
-        if isinstance(error, DiskTrouble):
-            self._refused(batch, str(error))
-            return
-        if error is not None:
-            sentence = str(error) if isinstance(error, JournalDamaged) else f"journal: {error!r}"
-            self._closed = True
-            self._on_damage(sentence)
-            return
-        if self.trouble is not None:
-            self.trouble = None
-            self._on_trouble("")
-        self._on_commit(batch.records, done.result())
-        for message, act, arguments in batch.then:
-            self._attempt(message, act, *arguments)
-        if self._batch:
-            if not self._scheduled:
-                self._schedule()
-        else:
-            self._idle.set()
-
-    def _refused(self, batch: Batch, why: str) -> None:
-        """Nothing of it happened: it is tried again, with what has been told meanwhile behind it."""
-        batch.extend(self._batch)
-        self._batch = batch
-        told, self.trouble = self.trouble, why
-        self._loop.call_later(AGAIN, self._hand_over)
-        if told is None:
-            self._on_trouble(why)
-
-    async def close(self, timeout: float) -> None:
-        """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
-        if not self._closed and (self._batch or self._busy):
-            try:
-                await asyncio.wait_for(self._idle.wait(), timeout)
-            except TimeoutError:
-                log.warning("journal", detail="closed before everything was committed")
-        self._closed = True
-        self._thread.shutdown()
-        self._file.close()

@@ -1,0 +1,145 @@
+"""Commits: what is told in one turn of the loop goes together, in a thread, one commit at a time.
+
+What is told while one is under way is the next one. A commit that the disk refuses is kept and tried again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from smsd.core.errors import JournalDamaged
+from smsd.core.message import Message
+from smsd.links.journal.batch import Batch, Question
+from smsd.links.journal.file import DiskTrouble, File
+
+log = structlog.get_logger("smsd.journal")
+
+AGAIN = 1.0
+"""Seconds before a commit that the disk refused is tried again."""
+
+EVERY = 0.002
+"""Seconds between two commits under load: a commit costs about as much CPU as ten messages, so few large ones."""
+
+AT_ONCE = 8
+"""Commits that need not wait for that, after a rest: a single message must not."""
+
+
+class Commits:
+    """Gathers a batch, commits it, and calls back. `attempt` runs what may fail, for a message or None (rule 7)."""
+
+    def __init__(
+        self,
+        file: File,
+        attempt: Callable[..., None],
+        on_trouble: Callable[[str], None],
+        on_damage: Callable[[str], None],
+        on_commit: Callable[[int, float], None],
+    ) -> None:
+        self._file = file
+        self._attempt = attempt
+        self._on_trouble = on_trouble
+        self._on_damage = on_damage
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self.batch = Batch()
+        """What has been told since the last commit began."""
+        self._scheduled = False
+        self._busy = False
+        self._next = 0.0
+        """Loop time at which the next commit would come if they came at even distances."""
+        self._closed = False
+        self._idle = asyncio.Event()
+        self.trouble: str | None = None
+        """Why nothing can be committed for now."""
+
+    def drop(self, table: str, number: int) -> None:
+        """A row that is not needed any more."""
+        self.batch.gone[table].append(number)
+        self.soon()
+
+    def put(self, table: str, row: tuple[Any, ...]) -> None:
+        """A row to write."""
+        self.batch.rows[table].append(row)
+        self.soon()
+
+    def ask(self, kind: str, about: Any) -> Question:
+        """Something to look for once all that is told is written; `then` comes after the answer."""
+        question = Question(kind, about)
+        self.batch.questions.append(question)
+        return question
+
+    def then(self, message: Message | None, act: Callable[..., Any], *arguments: Any) -> None:
+        """Calls back once all that is told is committed; `message` is whom a failure of `act` costs."""
+        self.batch.then.append((message, act, arguments))
+        self.soon()
+
+    def soon(self) -> None:
+        """There is something to commit."""
+        if not self._scheduled and not self._busy and not self._closed and self.trouble is None:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        earliest = self._next - AT_ONCE * EVERY
+        if earliest <= self._loop.time():
+            self._loop.call_soon(self._hand_over)
+        else:
+            self._loop.call_at(earliest, self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._scheduled = False
+        if self._busy or self._closed:
+            return
+        batch, self.batch = self.batch, Batch()
+        self._busy = True
+        self._next = max(self._next, self._loop.time()) + EVERY
+        self._idle.clear()
+        future = self._thread.submit(batch.commit, self._file)
+        future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._done, batch, done))
+
+    def _done(self, batch: Batch, done: "Future[float]") -> None:
+        self._busy = False
+        error = done.exception()
+        if isinstance(error, DiskTrouble):
+            self._refused(batch, str(error))
+            return
+        if error is not None:
+            sentence = str(error) if isinstance(error, JournalDamaged) else f"journal: {error!r}"
+            self._closed = True
+            self._on_damage(sentence)
+            return
+        if self.trouble is not None:
+            self.trouble = None
+            self._on_trouble("")
+        self._on_commit(batch.records, done.result())
+        for message, act, arguments in batch.then:
+            self._attempt(message, act, *arguments)
+        if self.batch:
+            if not self._scheduled:
+                self._schedule()
+        else:
+            self._idle.set()
+
+    def _refused(self, batch: Batch, why: str) -> None:
+        """Nothing of it happened: it is tried again, with what has been told meanwhile behind it."""
+        batch.extend(self.batch)
+        self.batch = batch
+        told, self.trouble = self.trouble, why
+        self._loop.call_later(AGAIN, self._hand_over)
+        if told is None:
+            self._on_trouble(why)
+
+    async def close(self, timeout: float) -> None:
+        """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
+        if not self._closed and (self.batch or self._busy):
+            try:
+                await asyncio.wait_for(self._idle.wait(), timeout)
+            except TimeoutError:
+                log.warning("journal", detail="closed before everything was committed")
+        self._closed = True
+        self._thread.shutdown()
+        self._file.close()
