@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from smsd.core.contract import CONTROL_TYPE, dumps, result_id
@@ -126,7 +127,9 @@ class Control:
         identity = result_id("control", command.control_id, repr(time.time()))
         correlation_id = delivery.correlation_id or command.control_id
         body = dumps({"control_id": command.control_id or None, **answer})
-        self._broker.copy(delivery.reply_to, Publication("", "", body, identity, CONTROL_TYPE, correlation_id))
+        reply = Publication("", "", body, identity, CONTROL_TYPE, correlation_id)
+        # Whoever has the answer may rely on it: what was decided stands, whatever happens to us now.
+        self._journal.safe(partial(self._broker.copy, delivery.reply_to, reply))
 
     # --- cancel
 
