@@ -11,7 +11,7 @@ demo: ## a broker, two providers and smsd on this machine, and messages going th
 test: ## set up, check, and run the tests (ARGS="tests/core -k text")
 	deploy/setup.sh test
 	$(MAKE) --no-print-directory check
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: ## lint, format, types, layers
 	.venv/bin/ruff check --quiet .

@@ -208,9 +208,9 @@ other, not with another machine: wall rates depend on what else it does, the rat
 
 - {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {model}, Python {platform.python_version()}, pika {pika.__version__},
   RabbitMQ on the same machine, quorum queues, {MESSAGES:,} requests waiting, window {WINDOW}, no receipts asked for.
-- smsd with pacer (50,000/s, so never the limit), results and metrics; the journal is on, `durability: process`. "logging" is the same
-  with the log at `info`, its default: a JSON line per message. The bare loop has none of that: JSON in, struct,
-  confirmed publish, ack (`bench/bare.py`).
+- smsd with pacer (50,000/s, so never the limit), results, metrics and the journal (`durability: process`). "logging" is
+  the same with the log at `info`, its default: a JSON line per message. The bare loop has none of that: JSON in,
+  struct, confirmed publish, ack (`bench/bare.py`).
 - The sink answers {most:,.0f} submits/s to a raw client at the same window, so it is not the bottleneck.
 
 | | CPU µs per message | messages/s | RSS MB |

@@ -42,7 +42,7 @@ class BrokerLink:
         self._urls, self._password, self._heartbeat, self._tls = urls, password, heartbeat, tls
         self._name, self._app_id, self._prefix = name, app_id, prefix
         self._topology, self._declare = topology, declare
-        self._backoff = Backoff(0.5, 30.0, draw)
+        self._backoff = Backoff(0.5, 5.0, draw)
         self._session: AmqpSession | None = None
         self._up = False
         self._begun = False

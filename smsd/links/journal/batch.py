@@ -9,6 +9,9 @@ from smsd.core.message import Message
 from smsd.links.journal import recall
 from smsd.links.journal.file import File, Row
 
+Told = tuple[Message | None, Callable[..., Any], tuple[Any, ...]]
+"""Whom a failure costs, whom to call back, and with what."""
+
 
 class Question:
     """Something to look for in the file; `answer` is None until then, or if there is nothing."""
@@ -29,7 +32,7 @@ class Batch:
         self.gone: defaultdict[str, list[int]] = defaultdict(list)
         self.standing: list[tuple[str, str, str, bool]] = []
         self.questions: list[Question] = []
-        self.then: list[tuple[Message | None, Callable[..., Any], tuple[Any, ...]]] = []
+        self.then: list[Told] = []
         self.held: list[Message] = []
         """Messages that must not be read from the file before this is in it."""
 
@@ -39,17 +42,6 @@ class Batch:
     @property
     def records(self) -> int:
         return sum(map(len, self.rows.values()))
-
-    def extend(self, later: "Batch") -> None:
-        """Takes in what was told after this."""
-        for table, rows in later.rows.items():
-            self.rows[table] += rows
-        for table, keys in later.gone.items():
-            self.gone[table] += keys
-        self.standing += later.standing
-        self.questions += later.questions
-        self.then += later.then
-        self.held += later.held
 
     def commit(self, file: File) -> float:
         """Writes all of it, then answers the questions; returns the seconds it took. Called in the journal's thread."""

@@ -4,6 +4,7 @@ What is told while one is under way is the next one. A commit that the disk refu
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ import structlog
 
 from smsd.core.errors import JournalDamaged
 from smsd.core.message import Message
-from smsd.links.journal.batch import Batch, Question
+from smsd.links.journal.batch import Batch, Question, Told
 from smsd.links.journal.file import DiskTrouble, File
 
 log = structlog.get_logger("smsd.journal")
@@ -25,6 +26,13 @@ EVERY = 0.002
 
 AT_ONCE = 8
 """Commits that need not wait for that, after a rest: a single message must not."""
+
+
+QUESTIONS = 1_000
+"""Questions answered behind one commit, so that its thread does not keep the others waiting."""
+
+SLICE = 0.01
+"""Seconds of calling back before the loop gets its turn: the providers want their enquire_link answered meanwhile."""
 
 
 class Commits:
@@ -47,6 +55,8 @@ class Commits:
         self._thread = ThreadPoolExecutor(1, "journal")
         self.batch = Batch()
         """What has been told since the last commit began."""
+        self._full: deque[Batch] = deque()
+        """Batches with as many questions as may be, which come before that."""
         self._scheduled = False
         self._busy = False
         self._next = 0.0
@@ -68,6 +78,9 @@ class Commits:
 
     def ask(self, kind: str, about: Any) -> Question:
         """Something to look for once all that is told is written; `then` comes after the answer."""
+        if len(self.batch.questions) >= QUESTIONS:
+            self._full.append(self.batch)
+            self.batch = Batch()
         question = Question(kind, about)
         self.batch.questions.append(question)
         return question
@@ -94,7 +107,10 @@ class Commits:
         self._scheduled = False
         if self._busy or self._closed:
             return
-        batch, self.batch = self.batch, Batch()
+        if self._full:
+            batch = self._full.popleft()
+        else:
+            batch, self.batch = self.batch, Batch()
         self._busy = True
         self._next = max(self._next, self._loop.time()) + EVERY
         self._idle.clear()
@@ -102,9 +118,9 @@ class Commits:
         future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._done, batch, done))
 
     def _done(self, batch: Batch, done: "Future[float]") -> None:
-        self._busy = False
         error = done.exception()
         if isinstance(error, DiskTrouble):
+            self._busy = False
             self._refused(batch, str(error))
             return
         if error is not None:
@@ -116,9 +132,19 @@ class Commits:
             self.trouble = None
             self._on_trouble("")
         self._on_commit(batch.records, done.result())
-        for message, act, arguments in batch.then:
+        self._call_back(deque(batch.then))
+
+    def _call_back(self, then: "deque[Told]") -> None:
+        """Tells whoever waits, in their order and before anything of the next commit is told, in slices of time."""
+        until = self._loop.time() + SLICE
+        while then:
+            message, act, arguments = then.popleft()
             self._attempt(message, act, *arguments)
-        if self.batch:
+            if self._loop.time() > until and then:
+                self._loop.call_soon(self._call_back, then)
+                return
+        self._busy = False
+        if self.batch or self._full:
             if not self._scheduled:
                 self._schedule()
         else:
@@ -126,8 +152,7 @@ class Commits:
 
     def _refused(self, batch: Batch, why: str) -> None:
         """Nothing of it happened: it is tried again, with what has been told meanwhile behind it."""
-        batch.extend(self.batch)
-        self.batch = batch
+        self._full.appendleft(batch)
         told, self.trouble = self.trouble, why
         self._loop.call_later(AGAIN, self._hand_over)
         if told is None:
@@ -135,7 +160,7 @@ class Commits:
 
     async def close(self, timeout: float) -> None:
         """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
-        if not self._closed and (self.batch or self._busy):
+        if not self._closed and (self.batch or self._full or self._busy):
             try:
                 await asyncio.wait_for(self._idle.wait(), timeout)
             except TimeoutError:

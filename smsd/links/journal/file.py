@@ -24,6 +24,10 @@ PARTITIONS = 4
 CHECKED_MAX = 256 * 1024 * 1024
 """Octets up to which the whole file is checked when it is opened (about a second)."""
 
+CHECKPOINT = 256
+"""Pages of 4 KiB in the write-ahead log at which they are moved to the file itself. A small disk must not be filled by
+the log alone: once it is, there is no room to move anything."""
+
 CHUNK = 100
 """Rows of one statement: few statements mean few hand-overs of the interpreter's lock to the loop's thread."""
 
@@ -80,6 +84,7 @@ class File:
             with _damage_told(path):
                 self._check()
                 self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
                 self._migrate()
                 self.run = self._begin_run()
@@ -247,8 +252,10 @@ class Reading(File):
         self._lock = None
         if not os.path.exists(path):
             raise JournalDamaged(f"no journal at {path}: is journal.path right, and has smsd run yet?")
+        # Without a log nobody has it open, and SQLite would have to make one, which not every reader may.
+        alone = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
         with _damage_told(path):
-            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)
+            self._db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True, isolation_level=None)
             self.starts = self._partitions()
 
 
