@@ -1,4 +1,4 @@
-"""`smsd preview`: what a text becomes before it is paid for: encoding, segments, and what made it dear."""
+"""`smsd preview`: what a text becomes before it is paid for: encoding, segments, octets, and what made it dear."""
 
 import json
 import sys
@@ -48,7 +48,7 @@ _UNITS = {texts.GSM7: ("septets", 1), texts.UCS2: ("UTF-16 units", 2)}
 @click.option("--config", metavar="FILE", default="/etc/smsd/smsd.yaml", help="Where --provider is looked up.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def preview(text: str, provider: str | None, config: str, as_json: bool) -> None:
-    """Show the encoding and the segments of TEXT, and the character that forced UCS-2.
+    """Show the encoding, the segments and the octets of TEXT, and the character that forced UCS-2.
 
     Exit code 1 if TEXT cannot be sent at all.
     """
@@ -88,9 +88,17 @@ def _facts(text: str, terms: _Terms) -> dict[str, Any]:
         "used": sum(lengths),
         "left": room - lengths[-1],
         "lengths": lengths,
+        "octets": sum(_on_the_air(split.encoding, len(segment), header) for segment in split.segments),
         "forced_by": _forced_by(text),
         "plain": _plain(text, total, terms),
     }
+
+
+def _on_the_air(encoding: str, octets: int, header: int) -> int:
+    """Octets of user data that a segment of so many octets takes, at most 140: GSM 7-bit is packed on the air."""
+    if encoding != texts.GSM7:
+        return header + octets
+    return -(-(-(-header * 8 // 7) + octets) * 7 // 8)  # the header in whole septets (3GPP TS 23.040 §9.2.3.24)
 
 
 def _forced_by(text: str) -> dict[str, Any] | None:
@@ -119,6 +127,7 @@ def _told(facts: Mapping[str, Any]) -> str:
         f"encoding   {facts['encoding']}, data_coding {facts['data_coding']}",
         f"segments   {facts['segments']}",
         f"used       {facts['used']} {facts['unit']}, {facts['left']} left in the last segment",
+        f"octets     {facts['octets']} on the air, headers included; a segment has {texts.USER_DATA_OCTETS}",
     ]
     if forced := facts["forced_by"]:
         lines.append(f"forced by  {forced['name']}, character {forced['position']}")

@@ -38,6 +38,7 @@ from smsd.settings.scalars import (
     HostName,
     Npi,
     Octet,
+    PresetName,
     Regex,
     Tag,
     TimeOfDay,
@@ -275,6 +276,7 @@ class Provider(Section):
     name: str  # the key under `providers`
     title: str = ""
     active: bool = True
+    preset: PresetName | None = None  # the reader lays it under the rest
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     tls: Annotated[Tls | None, BeforeValidator(tls_switch)] = None
     system_id: Annotated[str, octets(15)] = ""
@@ -322,7 +324,6 @@ class Provider(Section):
     on_uncertain: OnUncertain = "report"
     quiet_hours: QuietHours | None = None
     # Of later work: whatever they say is kept as it stands.
-    preset: Any = None
     per_recipient: Any = None
     block_list: Any = None
     prefer: Any = None

@@ -1,21 +1,23 @@
 """YAML text → Settings, or every problem at once, each with its line and column.
 
-The way of a file: `tree` reads it into places, `defaults` are laid under each provider, secrets are fetched, the models
-check every value, `rules` what stands between them. A problem names the place where its value is written: one that
-comes from `defaults` or an anchor is told there, once. No secret is ever part of a sentence.
+The way of a file: `tree` reads it into places, `defaults` and then its preset are laid under each provider, secrets are
+fetched, the models check every value, `rules` what stands between them. A problem names the place where its value is
+written: one that comes from `defaults` or an anchor is told there, once. No secret is ever part of a sentence.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from smsd.settings import rules
+from smsd.settings.effective import Setting, settings_of
 from smsd.settings.model import Provider, Secret, Section, Settings
+from smsd.settings.presets import PRESETS
 from smsd.settings.problems import Mark, Path, Problem, Problems, SettingsError
 from smsd.settings.schema import SECRET, SOURCES
 from smsd.settings.secrets import Unavailable, fetch
@@ -34,6 +36,12 @@ SomeSection = TypeVar("SomeSection", bound=Section)
 class Loaded:
     settings: Settings
     warnings: list[Problem]
+    places: dict[str, Place] = field(repr=False)
+    """What each provider was read from."""
+
+    def effective(self) -> dict[str, list[Setting]]:
+        """Return each provider's settings in force, and where each comes from."""
+        return {name: settings_of(one, self.places[name]) for name, one in self.settings.providers.items()}
 
 
 def load(path: str, *, secrets: bool = True) -> Loaded:
@@ -59,10 +67,11 @@ def read(text: str, file: str, *, secrets: bool = True) -> Loaded:
         root = compose(text, problems)
     except Unreadable as error:
         raise SettingsError([Problem(file, error.mark.line, error.mark.column, "yaml", error.sentence)]) from None
-    settings = _Reading(root, problems, secrets).settings()
+    reading = _Reading(root, problems, secrets)
+    settings = reading.settings()
     if settings is None or problems.errors():
         raise SettingsError(problems.errors())
-    return Loaded(settings, problems.warnings())
+    return Loaded(settings, problems.warnings(), reading.places)
 
 
 class _Reading:
@@ -73,6 +82,7 @@ class _Reading:
         self.problems = problems
         self.secrets = secrets
         self.folder = os.path.dirname(problems.file)
+        self.places: dict[str, Place] = {}  # what each provider is made of
 
     def settings(self) -> Settings | None:
         if not isinstance(self.root.value, dict):
@@ -82,13 +92,14 @@ class _Reading:
         providers = self.section(self.root, ("providers",)) or Place(self.root.mark, {})
         if defaults.inner:
             lonely = not {"host", "hosts"} & defaults.inner.keys()
-            self.provider("defaults", defaults, ("defaults",), {"host": "localhost"} if lonely else {})
+            self.provider("defaults", with_preset(defaults), ("defaults",), {"host": "localhost"} if lonely else {})
         found: dict[str, Provider] = {}
         for name in map(str, providers.inner):
             place = self.merged(name, providers, defaults)
             provider = place and self.provider(name, place, ("providers", name), {})
-            if provider:
+            if place and provider:
                 found[name] = provider
+                self.places[name] = place
         for name, sentence in rules.same_connections(found):
             self.problems.add(providers.keys[name], ("providers", name), sentence)
         return self.whole(found)
@@ -102,7 +113,7 @@ class _Reading:
         return None
 
     def merged(self, name: str, providers: Place, defaults: Place) -> Place | None:
-        """Return a provider's own mapping over `defaults`; None if it has none."""
+        """Return a provider's own mapping over `defaults` over its preset; None if it has none."""
         path = ("providers", name)
         bad_name = rules.name_problem(name)
         if bad_name:
@@ -115,7 +126,7 @@ class _Reading:
         if {"host", "hosts"} & own.inner.keys():  # its own hosts, in either form, replace those of the defaults
             inner = {key: place for key, place in defaults.inner.items() if key not in ("host", "hosts")}
             defaults = Place.mapping(defaults.mark, inner, defaults.keys)
-        return defaults.overlaid(own)
+        return with_preset(defaults.overlaid(own))
 
     def provider(self, name: str, place: Place, path: Path, extra: dict[str, Any]) -> Provider | None:
         if "name" in place.inner:
@@ -206,6 +217,14 @@ def follow(place: Place, loc: Path) -> tuple[Place, Mark | None, Path]:
         place = place.inner[step]
         taken = (*taken, step)
     return place, key, taken
+
+
+def with_preset(place: Place) -> Place:
+    """Return a provider's mapping over the preset that it names; a name that is none is for the models to refuse."""
+    named = place.inner.get("preset")
+    if named is None or not isinstance(named.value, str) or named.value not in PRESETS:
+        return place
+    return Place.planted(PRESETS[named.value], named.mark, "preset").overlaid(place)
 
 
 def with_hosts(values: dict[str, Any]) -> dict[str, Any]:

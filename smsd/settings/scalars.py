@@ -2,19 +2,23 @@
 
 A type here takes raw text (from the file) as well as the Python value (from code that builds settings itself).
 What a bound refuses is put into words from the JSON Schema of the field, with `errorMessage` where the bound alone
-would read badly; only what needs words of its own raises `rule`. Every duration is a float in seconds.
+would read badly; only what needs words of its own raises `rule`. Every duration is a float in seconds. As JSON each
+is written as it would be in the file.
 """
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from datetime import time
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from smsd.settings.presets import PRESETS
 
 YEAR = 366 * 86400.0  # no wait is longer; keeps every sum of times far from a timer's limits
 UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -71,6 +75,13 @@ def seconds(value: Any) -> Any:
     return float(number) * UNIT_SECONDS[value[len(number) :]]
 
 
+def in_units(seconds: float) -> str:
+    """Return 5400.0 as `90m`, in the largest unit of which it is a whole number (at least 1)."""
+    whole = (unit for unit in reversed(UNIT_SECONDS) if seconds and round(seconds / UNIT_SECONDS[unit], 6) % 1 == 0)
+    unit = next(whole, "s")
+    return f"{seconds / UNIT_SECONDS[unit]:.12g}{unit}"
+
+
 def number(value: Any) -> Any:
     """Return `0xFE` or `254` as 254; what is not text is left to pydantic. Other text raises ValueError."""
     if not isinstance(value, str):
@@ -78,6 +89,12 @@ def number(value: Any) -> Any:
     if not re.fullmatch(CODE, value):
         raise ValueError(value)
     return int(value, 16 if value[:2] in ("0x", "0X") else 10)
+
+
+def same_code(one: Any, other: Any) -> bool:
+    """Tell whether two keys are one number, however each is spelt: `0xFE`, `0xfe`, `254`."""
+    codes = [number(key) for key in (one, other) if isinstance(key, str) and re.fullmatch(CODE, key)]
+    return codes[:1] == codes[1:]
 
 
 def spelt(pattern: str, message: str) -> WithJsonSchema:
@@ -102,13 +119,15 @@ def octets(limit: int) -> Any:
     return Field(max_length=limit, pattern=r"^[\x20-\x7E]*$", json_schema_extra={"errorMessage": message})
 
 
-Duration = Annotated[float, BeforeValidator(seconds), Field(ge=0, le=YEAR), duration_spelt("from 0s to 366d")]
-Wait = Annotated[float, BeforeValidator(seconds), Field(gt=0, le=YEAR), duration_spelt("above 0s, at most 366d")]
-Heartbeat = Annotated[float, BeforeValidator(seconds), Field(ge=1, le=3600), duration_spelt("from 1s to 1h")]
+Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(in_units, when_used="json")]
+Duration = Annotated[Seconds, Field(ge=0, le=YEAR), duration_spelt("from 0s to 366d")]
+Wait = Annotated[Seconds, Field(gt=0, le=YEAR), duration_spelt("above 0s, at most 366d")]
+Heartbeat = Annotated[Seconds, Field(ge=1, le=3600), duration_spelt("from 1s to 1h")]
+Code = Annotated[int, BeforeValidator(number), PlainSerializer("0x{:02X}".format, when_used="json")]
 Octet = Annotated[int, BeforeValidator(number), code(0, 0xFF)]
-CommandStatus = Annotated[int, BeforeValidator(number), code(0, 0xFFFFFFFF)]
-FailStatus = Annotated[int, BeforeValidator(number), code(1, 0xFFFFFFFF)]  # 0 would confirm what is not safe yet
-Tag = Annotated[int, BeforeValidator(number), code(1, 0xFFFF)]
+CommandStatus = Annotated[Code, code(0, 0xFFFFFFFF)]
+FailStatus = Annotated[Code, code(1, 0xFFFFFFFF)]  # 0 would confirm what is not safe yet
+Tag = Annotated[Code, code(1, 0xFFFF)]
 Ton = Annotated[int, Field(ge=0, le=6)]  # SMPP 3.4 §5.2.5
 Npi = Annotated[int, Field(ge=0, le=18)]  # SMPP 3.4 §5.2.6
 Filled = Annotated[str, Field(min_length=1, json_schema_extra={"errorMessage": "must be text, not empty"})]
@@ -150,6 +169,13 @@ def hex_bytes(value: Any) -> Any:
     return bytes.fromhex(value) if isinstance(value, str) else value
 
 
+def known_preset(name: str) -> str:
+    if name in PRESETS:
+        return name
+    close = difflib.get_close_matches(name.lower(), PRESETS, 1)
+    raise rule(f"unknown preset; did you mean {close[0]!r}?" if close else f"must be one of {', '.join(PRESETS)}")
+
+
 def distinct_codes(value: Any) -> Any:
     """Refuse two spellings of one number, such as `0xFE` and `254`, as keys of one mapping."""
     seen: dict[int, str] = {}
@@ -161,7 +187,13 @@ def distinct_codes(value: Any) -> Any:
     return value
 
 
-TimeOfDay = Annotated[time, BeforeValidator(time_of_day), spelt(HH_MM, "a time of day, HH:MM")]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(time_of_day),
+    PlainSerializer(lambda moment: f"{moment:%H:%M}", when_used="json"),
+    spelt(HH_MM, "a time of day, HH:MM"),
+]
+PresetName = Annotated[str, AfterValidator(known_preset), WithJsonSchema({"type": "string", "enum": [*PRESETS]})]
 Regex = Annotated[str, AfterValidator(one_group)]
 HostName = Annotated[
     str, AfterValidator(host_name), spelt(r"^[^/\s]+$", "a host name or an address, without scheme and port")
@@ -174,6 +206,7 @@ AmqpUrl = Annotated[
 HexBytes = Annotated[
     bytes,
     BeforeValidator(hex_bytes),
+    PlainSerializer(bytes.hex, when_used="json"),
     Field(max_length=0xFFFF),
     spelt(r"^([0-9A-Fa-f]{2})*$", "bytes in hexadecimal, two digits each"),
 ]

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from smsd.settings.model import Settings
-from smsd.settings.scalars import DURATION, UNIT_SECONDS
+from smsd.settings.scalars import DURATION, in_units
 
 Fragment = dict[str, Any]
 
@@ -82,16 +82,10 @@ def _as_written(field: Fragment) -> Fragment:
                 fragment[keyword] = fragment.pop(bound)
         default = field.get("default")
         if fragment.get("pattern") == DURATION and default is not None:
-            field["default"] = _spelt(default)
+            field["default"] = in_units(default)
         elif fragment.get("items", {}).get("pattern") == DURATION:
-            field["default"] = [_spelt(one) for one in default or ()]
+            field["default"] = [in_units(one) for one in default or ()]
     return field
-
-
-def _spelt(seconds: float) -> str:
-    """Write a duration in the largest unit that divides it."""
-    unit = next(unit for unit in reversed(UNIT_SECONDS) if seconds % UNIT_SECONDS[unit] == 0)
-    return f"{seconds / UNIT_SECONDS[unit]:g}{unit}"
 
 
 if __name__ == "__main__":

@@ -7,41 +7,64 @@ recursive composer of libyaml overruns the C stack on a file of nothing but brac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from yaml.reader import Reader
 
 from smsd.settings.problems import SECRET_KEYS, Mark, Path, Problems
+from smsd.settings.scalars import same_code
 
 MAX_DEPTH = 20  # the models nest 5 deep
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 KNOWN_TAGS = "tag:yaml.org,2002:"
+CODED = frozenset({"errors", "tlvs"})  # their keys are numbers: 0xFE and 254 are one key
+
+Origin = Literal["file", "defaults", "preset"]
+"""Who gave a value: the provider's own keys, those of `defaults`, or a preset."""
 
 
 @dataclass(slots=True)
 class Place:
-    """A value and where it stands: `inner` by key or index, `keys` where each key of a mapping stands."""
+    """A value and where it stands: `inner` by key or index, `keys` where each key of a mapping stands.
+
+    What comes from a preset stands where the preset is named.
+    """
 
     mark: Mark
     value: Any = field(default=None, repr=False)  # may be a password
     inner: dict[int | str, Place] = field(default_factory=dict)
     keys: dict[int | str, Mark] = field(default_factory=dict)
+    origin: Origin = "file"
 
     @classmethod
-    def mapping(cls, mark: Mark, inner: dict[int | str, Place], keys: dict[int | str, Mark]) -> Place:
-        return cls(mark, {key: place.value for key, place in inner.items()}, inner, keys)
+    def mapping(
+        cls, mark: Mark, inner: dict[int | str, Place], keys: dict[int | str, Mark], origin: Origin = "file"
+    ) -> Place:
+        return cls(mark, {key: place.value for key, place in inner.items()}, inner, keys, origin)
 
-    def overlaid(self, own: Place) -> Place:
+    @classmethod
+    def planted(cls, value: Any, mark: Mark, origin: Origin) -> Place:
+        """Return a tree for a value that no file has."""
+        if isinstance(value, Mapping):
+            inner = {key: cls.planted(one, mark, origin) for key, one in value.items()}
+            return cls.mapping(mark, inner, dict.fromkeys(inner, mark), origin)
+        if isinstance(value, list):
+            return cls(mark, value, {at: cls.planted(one, mark, origin) for at, one in enumerate(value)}, origin=origin)
+        return cls(mark, value, origin=origin)
+
+    def overlaid(self, own: Place, *, coded: bool = False) -> Place:
         """Return this mapping with `own` over it, section by section; a list or a secret is replaced whole."""
-        inner = {**self.inner, **own.inner}
-        for key in self.inner.keys() & own.inner.keys() - SECRET_KEYS:
-            base = self.inner[key]
-            if isinstance(base.value, dict) and isinstance(inner[key].value, dict):
-                inner[key] = base.overlaid(inner[key])
-        return Place.mapping(own.mark, inner, {**self.keys, **own.keys})
+        base = self.inner
+        if coded:
+            base = {key: place for key, place in base.items() if not any(same_code(key, other) for other in own.inner)}
+        inner = {**base, **own.inner}
+        for key in base.keys() & own.inner.keys() - SECRET_KEYS:
+            if isinstance(base[key].value, dict) and isinstance(inner[key].value, dict):
+                inner[key] = base[key].overlaid(inner[key], coded=key in CODED)
+        return Place.mapping(own.mark, inner, {**self.keys, **own.keys}, own.origin)
 
 
 class Unreadable(Exception):
@@ -106,6 +129,8 @@ class _Composer:
             place = self.sequence(mark, path)
         else:
             place = self.mapping(mark, path)
+        if path[:1] == ("defaults",):
+            place.origin = "defaults"
         if event.anchor:
             self.anchors[event.anchor] = place
         return place

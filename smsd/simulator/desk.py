@@ -53,7 +53,7 @@ class Desk:
     def follow(self, rules: Rules) -> None:
         """Does everything by these rules from now on."""
         self.rules = rules
-        self.record.alphabet = rules.alphabet
+        self.record.charsets = rules.charsets
         self.record.counts_only = rules.record == "counts"
         self.accounts.follow(rules.receipts)
         self.submits.follow(rules)

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from smsd.core import concat, text
 from smsd.core.smpp import pdus
@@ -11,7 +11,7 @@ from smsd.core.smpp.codec import Pdu, Value, encode, encode_body
 from smsd.simulator.messages import Delivery, Message
 from smsd.simulator.receipts import receipt_body
 from smsd.simulator.rules import Facts, Octet, Receipts, Template
-from smsd.simulator.texts import UDHI, encoding_of
+from smsd.simulator.texts import UDHI, Charsets, encoding_of
 
 _UCS2 = 8
 _references = count(1)
@@ -42,17 +42,10 @@ class Inbound(Facts):
     system_id: str | None = None
     """Whom it is for; None: whoever is bound."""
 
-    @model_validator(mode="after")
-    def _order_names_parts(self) -> "Inbound":
-        total = len(self.segments("gsm7"))
-        if any(not 1 <= number <= total for number in self.order or ()):
-            raise ValueError(f"order names a segment that is not there: there are {total}")
-        return self
-
-    def segments(self, default: str) -> tuple[bytes, ...]:
+    def segments(self, charsets: Charsets) -> tuple[bytes, ...]:
         """The octets of each segment. Raises ValueError (UnicodeEncodeError) when data_coding has no such character."""
         whole = self.text if self.parts is None else "".join(self.parts)
-        name = encoding_of(self.coding(default), default)
+        name = encoding_of(self.coding(charsets), charsets)
         if self.parts is not None:
             return tuple(text.encode(part, name) for part in self.parts)
         octets = text.encode(whole, name)
@@ -60,20 +53,22 @@ class Inbound(Facts):
             return (octets,)
         return text.cut(whole, octets, name, text.USER_DATA_OCTETS - concat.UDH_OCTETS["udh"])
 
-    def coding(self, default: str) -> int:
+    def coding(self, charsets: Charsets) -> int:
         """data_coding, chosen where it is not given."""
         if self.data_coding is not None:
             return self.data_coding
         try:
-            text.encode(self.text if self.parts is None else "".join(self.parts), default)
+            text.encode(self.text if self.parts is None else "".join(self.parts), charsets[0])
         except UnicodeEncodeError:
             return _UCS2
         return 0
 
 
-def inbound_deliveries(order: Inbound, system_id: str, default: str) -> list[Delivery]:
-    """The deliver_sm of one inbound message; `default` is what data_coding 0 stands for."""
-    segments = order.segments(default)
+def inbound_deliveries(order: Inbound, system_id: str, charsets: Charsets) -> list[Delivery]:
+    """The deliver_sm of one inbound message. Raises ValueError for what can't be made of it."""
+    segments = order.segments(charsets)
+    if any(not 1 <= number <= len(segments) for number in order.order or ()):
+        raise ValueError(f"order names a segment that is not there: there are {len(segments)}")
     concatenated = order.parts is not None or len(segments) > 1
     reference = next(_references) % 256 if order.reference is None else order.reference
     deliveries = []
@@ -83,7 +78,7 @@ def inbound_deliveries(order: Inbound, system_id: str, default: str) -> list[Del
             **_address("source_addr", order.sender, "source_addr"),
             **_address("dest_addr", order.to, "destination_addr"),
             "esm_class": UDHI if concatenated else 0,
-            "data_coding": order.coding(default),
+            "data_coding": order.coding(charsets),
             "short_message": header + segments[number - 1],
         }
         deliveries.append(Delivery(system_id, "inbound", "", encode_body(pdus.DELIVER_SM, fields)))

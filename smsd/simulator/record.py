@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO, TypeVar
 
 from smsd.core.smpp import pdus
 from smsd.core.smpp.codec import decode
-from smsd.simulator.texts import text_of
+from smsd.simulator.texts import Charsets, text_of
 
 KEEP = 1_000_000
 """Submits kept by default; about half a kilobyte each."""
@@ -39,7 +39,7 @@ class Record:
     """Keeps the last `keep` submits and 100 000 events; writes each to `log` as a JSON line, if there is one."""
 
     def __init__(self, keep: int = KEEP, log: TextIO | None = None) -> None:
-        self.alphabet = "gsm7"
+        self.charsets: Charsets = {0: "gsm7"}
         """What data_coding 0 stands for when texts are shown."""
         self.counts_only = False
         """Submits are counted, not kept."""
@@ -138,7 +138,7 @@ class Record:
             "sequence": pdu.sequence,
             **{name: value for name, value in _fields(pdu.fields).items() if name != "short_message"},
             "short_message": pdu.octets("short_message").hex(),
-            "text": text_of(pdu, self.alphabet),
+            "text": text_of(pdu, self.charsets),
             "tlvs": {f"0x{tag:04X}": value.hex() for tag, value in pdu.tlvs},
             "message_id": entry.message_id,
             "status": entry.status,

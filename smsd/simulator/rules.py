@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from smsd.core import text
+
 
 def _number(value: Any) -> Any:
     """Statuses are mostly written in hex, which JSON has no numbers for: "0x58" is taken as well as 88."""
@@ -22,6 +24,14 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _encodes(name: str) -> str:
+    try:
+        text.encode("", name)
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding") from None
+    return name
+
+
 def _rising(span: Any) -> Any:
     if isinstance(span, tuple) and span[0] > span[1]:
         raise ValueError("the first number of [min, max] is the greater one")
@@ -31,6 +41,7 @@ def _rising(span: Any) -> Any:
 Status = Annotated[int, BeforeValidator(_number), Field(ge=0, le=0xFFFFFFFF)]
 Octet = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
 Regex = Annotated[str, AfterValidator(_compiles)]
+EncodingName = Annotated[str, AfterValidator(_encodes)]
 Seconds = Annotated[float, Field(ge=0)]
 Span = Annotated[Seconds | tuple[Seconds, Seconds], AfterValidator(_rising)]
 """Seconds: one number, or [min, max] to draw from evenly."""
@@ -165,12 +176,19 @@ class Rules(Facts):
     message_ids: MessageIds = MessageIds()
     alphabet: Literal["gsm7", "latin1"] = "gsm7"
     """What data_coding 0 stands for."""
+    data_codings: dict[Octet, EncodingName] = {}
+    """What others stand for where that is not what SMPP 3.4 §5.2.19 says: gsm7, ucs2 or a name that Python knows."""
     enquire_link: Annotated[float, Field(gt=0)] | None = None
     """Seconds between the SMSC's own enquire_links; one without answer by the time of the next ends the connection."""
     record: Literal["all", "counts"] = "all"
     """`counts` keeps no submits, only their number: for speed."""
     seed: int | None = None
     """Of everything random; null: another run, another course."""
+
+    @property
+    def charsets(self) -> dict[int, str]:
+        """What this SMSC says of data_coding: 0, and those that it uses in a way of its own."""
+        return {0: self.alphabet, **self.data_codings}
 
 
 MAGIC_OUTCOMES = (

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from smsd.core.smpp.codec import Pdu
 from smsd.simulator.rules import Base, DisconnectRule, ErrorRule, Match, MessageIds, OutcomeRule, Rules, Span
-from smsd.simulator.texts import text_of
+from smsd.simulator.texts import Charsets, text_of
 
 QUEUE_FULL = 0x14
 
@@ -41,15 +41,15 @@ class Outcome:
 class Subject:
     """What rules look at."""
 
-    def __init__(self, pdu: Pdu, alphabet: str) -> None:
+    def __init__(self, pdu: Pdu, charsets: Charsets) -> None:
         self._pdu = pdu
-        self._alphabet = alphabet
+        self._charsets = charsets
         self.to = pdu.text("destination_addr")
         self.sender = pdu.text("source_addr")
 
     @cached_property
     def text(self) -> str:
-        return text_of(self._pdu, self._alphabet)
+        return text_of(self._pdu, self._charsets)
 
 
 class _Armed(Generic[R]):
@@ -89,6 +89,7 @@ class Script:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self._charsets = rules.charsets
         self._chance = random.Random(rules.seed)
         self._disconnect: list[_Armed[DisconnectRule]] = self._armed(rules.disconnect)
         self._no_answer: list[_Armed[Match]] = self._armed(rules.no_answer)
@@ -109,7 +110,7 @@ class Script:
         """
         cut = ""
         if self._matching:
-            subject = Subject(pdu, self.rules.alphabet)
+            subject = Subject(pdu, self._charsets)
             disconnect = _first(self._disconnect, subject)
             cut = disconnect.when if disconnect else ""
             if cut == "before" or _first(self._no_answer, subject):
@@ -135,7 +136,7 @@ class Script:
 
     def outcome(self, pdu: Pdu) -> Outcome:
         """How an accepted message will end."""
-        if self._outcomes and (rule := _first(self._outcomes, Subject(pdu, self.rules.alphabet))):
+        if self._outcomes and (rule := _first(self._outcomes, Subject(pdu, self._charsets))):
             return Outcome(rule.stat, rule.err)
         return self._usual
 

@@ -119,10 +119,10 @@ class Smsc:
     def inbound(self, order: Inbound) -> int:
         """Sends a message from a handset; returns its number of deliver_sm.
 
-        Raises NobodyBound, and ValueError for a text that its data_coding can't say.
+        Raises NobodyBound, and ValueError for a text that its data_coding can't say or segments that are not there.
         """
         account = self._account(order.system_id)
-        deliveries = inbound_deliveries(order, account.system_id, self.rules.alphabet)
+        deliveries = inbound_deliveries(order, account.system_id, self.rules.charsets)
         for delivery in deliveries:
             account.deliver(delivery)
         return len(deliveries)

@@ -1,5 +1,7 @@
 """What a submit_sm or data_sm says: its octets wherever they stand, and its text."""
 
+from collections.abc import Mapping
+
 from smsd.core import concat, text
 from smsd.core.smpp import pdus
 from smsd.core.smpp.codec import Pdu
@@ -14,13 +16,20 @@ _CLASS_GROUP = 0xF0
 _EIGHT_BIT = 0x04
 
 
+Charsets = Mapping[int, str]
+"""Names of encodings by data_coding: of 0, and of those that an SMSC uses in a way of its own."""
+
+
 def octets_of(pdu: Pdu) -> bytes:
     """short_message, or message_payload where that is used instead."""
     return pdu.octets("short_message") or pdu.tlv(pdus.TLV_MESSAGE_PAYLOAD) or b""
 
 
-def encoding_of(data_coding: int, default: str) -> str:
-    """The name of the encoding that `core.text` knows; `default` stands for data_coding 0."""
+def encoding_of(data_coding: int, charsets: Charsets) -> str:
+    """The name of the encoding that `core.text` knows: what the SMSC says, else what SMPP 3.4 §5.2.19 does."""
+    if data_coding in charsets:
+        return charsets[data_coding]
+    default = charsets[0]
     if data_coding & _CLASS_GROUP == _CLASS_GROUP:
         return "latin1" if data_coding & _EIGHT_BIT else default
     if data_coding & _CLASS_GROUP == 0x10:  # the low two bits are the message class, 0 for flash
@@ -32,9 +41,9 @@ def encoding_of(data_coding: int, default: str) -> str:
     return "latin1" if data_coding == _LATIN1 or data_coding in _BINARY else default
 
 
-def text_of(pdu: Pdu, default: str) -> str:
+def text_of(pdu: Pdu, charsets: Charsets) -> str:
     """The text without its user data header; what can't be read shows as U+FFFD."""
     octets = octets_of(pdu)
     if pdu.number("esm_class") & UDHI:
         octets = concat.split_udh(octets)[1]
-    return text.decode(octets, encoding_of(pdu.number("data_coding"), default), "replace")
+    return text.decode(octets, encoding_of(pdu.number("data_coding"), charsets), "replace")

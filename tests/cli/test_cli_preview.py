@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from smsd.cli.preview import preview
@@ -37,6 +38,7 @@ def test_a_short_gsm7_text() -> None:
         "used": 11,
         "left": 149,
         "lengths": [11],
+        "octets": 10,
         "forced_by": None,
         "plain": None,
     }
@@ -52,9 +54,17 @@ def test_the_character_that_forced_ucs_2_and_what_its_replacement_saves() -> Non
         "used": 80,
         "left": 54,
         "lengths": [67, 13],
+        "octets": 172,
         "forced_by": {"position": 7, "character": "—", "name": "U+2014 EM DASH «—»"},
         "plain": {"replace": {"—": "-"}, "text": "Order - " * 10, "encoding": "gsm7", "saves": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("characters", "octets"), [("x" * 160, 140), ("x" * 306, 280), ("x" * 307, 287), ("ж" * 70, 140), ("ж" * 134, 280)]
+)
+def test_full_segments_have_140_octets(characters: str, octets: int) -> None:
+    assert facts(characters)["octets"] == octets
 
 
 def test_the_same_for_people() -> None:
@@ -62,6 +72,7 @@ def test_the_same_for_people() -> None:
         "encoding   ucs2, data_coding 8\n"
         "segments   2\n"
         "used       80 UTF-16 units, 54 left in the last segment\n"
+        "octets     172 on the air, headers included; a segment has 140\n"
         "forced by  U+2014 EM DASH «—», character 7\n"
         "instead    «—» → «-»: gsm7, saves segments: 1\n"
     )

@@ -107,12 +107,12 @@ def test_an_empty_listen_turns_the_web_side_off(value):
 
 
 def test_keys_of_later_work_are_accepted_and_warned_about(warnings):
-    later = "preset: x, per_recipient: {max: 5, every: 1d}, block_list: /f, prefer: [1, 2], kind: sandbox"
+    later = "per_recipient: {max: 5, every: 1d}, block_list: /f, prefer: [1, 2], kind: sandbox"
     text = f"providers:\n  acme: {{host: a, {later}}}\nroutes: [{{to: '+7', via: acme}}]\n"
     assert [line.split(": ", 1)[1] for line in warnings(text)] == [
         f"{path}: warning: not active yet in this version"
         for path in (
-            *(f"providers.acme.{key}" for key in ("preset", "per_recipient", "block_list", "prefer", "kind")),
+            *(f"providers.acme.{key}" for key in ("per_recipient", "block_list", "prefer", "kind")),
             "routes",
         )
     ]

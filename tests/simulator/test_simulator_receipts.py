@@ -182,8 +182,22 @@ def test_inbound_parts_are_sent_in_the_order_given() -> None:
 
 
 def test_an_order_of_parts_that_are_not_there_is_refused() -> None:
+    async def scene() -> None:
+        async with bound_esme() as (smsc, _):
+            smsc.inbound(inbound(parts=["a", "b"], order=[3]))
+
     with pytest.raises(ValueError, match="there are 2"):
-        inbound(parts=["a", "b"], order=[3])
+        asyncio.run(scene())
+
+
+def test_an_inbound_text_is_written_in_the_smscs_own_data_coding() -> None:
+    async def scene() -> Pdu:
+        async with bound_esme(data_codings={2: "ucs2"}) as (smsc, esme):
+            smsc.inbound(inbound(text="я", data_coding=2))
+            return await esme.next_delivery()
+
+    pdu = asyncio.run(scene())
+    assert (pdu.number("data_coding"), pdu.octets("short_message")) == (2, b"\x04\x4f")
 
 
 def test_a_receipt_can_be_ordered_for_any_id() -> None:

@@ -20,6 +20,7 @@ RICH = {
     "disconnect": [{"to": "9$", "when": "after"}],
     "receipts": {"delay": 2, "rules": [{"to": "2$", "stat": "UNDELIV", "err": "001"}, {"to": "3$", "stat": None}]},
     "message_ids": {"submit": "hex", "receipt": "decimal", "start": 255},
+    "data_codings": {"2": "ucs2"},
 }
 
 
@@ -33,6 +34,13 @@ def submit(to: str = "79000000000", text: bytes = b"hello", **fields: Any) -> Pd
 
 def statuses(script: Script, to: str, times: int) -> list[int | None]:
     return [script.decide("acme", submit(to), 0.0, 0, 0).status for _ in range(times)]
+
+
+def test_a_data_coding_stands_for_what_the_provider_says() -> None:
+    refusing = script(data_codings={2: "ucs2"}, errors=[{"text": "Привет", "status": 1}])
+    text = "Привет".encode("utf-16-be")
+    assert refusing.decide("acme", submit(text=text, data_coding=2), 0.0, 0, 0).status == 1
+    assert refusing.decide("acme", submit(text=text, data_coding=4), 0.0, 0, 0).status == 0
 
 
 def test_rules_come_back_from_their_json_as_they_were() -> None:
@@ -51,6 +59,7 @@ def test_a_status_may_be_written_in_hex() -> None:
         ({"latency": [2, 1]}, "is the greater one"),
         ({"latency": -1}, "greater than or equal to 0"),
         ({"receipts": {"template": "id:{number}"}}, "a receipt can't be made from"),
+        ({"data_codings": {"2": "ucs3"}}, "'ucs3' is no encoding"),
         ({"recipts": {}}, "Extra inputs are not permitted"),
     ],
 )
