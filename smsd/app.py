@@ -135,7 +135,7 @@ class Daemon:
         holds = Holds(self._broker, self._journal, prefix, lambda name: self._holdings[name].bound_clock())
         holding = Holding(
             provider,
-            dial=Dialer(provider.tls),
+            dial=Dialer(provider.tls, provider.bind_timeout),
             broker=self._broker,
             journal=self._journal,
             reporter=self._reporter,

@@ -18,30 +18,44 @@ DEFAULT_CONFIG = "/etc/smsd/smsd.yaml"
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[FILE | P…]")
+@click.argument("names", nargs=-1, metavar="[FILE | --connect P…]")
 @click.option("--config", "config", metavar="FILE", help=f"The configuration file.  [default: {DEFAULT_CONFIG}]")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on stdout.")
 @click.option("--show", is_flag=True, help="Also print each provider's settings, and where each comes from.")
 @click.option(
-    "--connect", is_flag=True, help="Also reach the broker, and bind and unbind each provider (or those named)."
+    "--connect", is_flag=True, help="Also reach the broker, and bind and unbind the active providers, or those named."
 )
 def check(names: tuple[str, ...], config: str | None, as_json: bool, show: bool, connect: bool) -> None:
     """Validate the configuration; every problem is told at once, as FILE:line:column: path: sentence.
 
-    Exit code 0 if it is good, 78 if not.
+    With --connect, a provider that a running smsd holds is asked of that smsd: no provider is bound twice.
+
+    Exit code 0 if all is well, 78 if the file is not, 1 if a connection is closed.
     """
-    if connect:
-        raise click.UsageError("--connect is not active yet in this version")
-    if len(names) > 1 or (names and config is not None):
+    if not connect and (len(names) > 1 or (names and config is not None)):
         raise click.UsageError("give one FILE")
-    file = config if config is not None else next(iter(names), DEFAULT_CONFIG)
+    file = config or (names[0] if names and not connect else DEFAULT_CONFIG)
     try:
         loaded = load(file)
     except SettingsError as error:
         report(file, [], error.problems, [], as_json)
         sys.exit(os.EX_CONFIG)
+    providers = list(loaded.settings.providers)
     shown = loaded.effective() if show else None
-    report(file, list(loaded.settings.providers), [], loaded.warnings, as_json, shown)
+    if not connect:
+        report(file, providers, [], loaded.warnings, as_json, shown)
+        return
+    from smsd.cli import connect as connecting  # what it needs takes time to load
+
+    chosen = connecting.chosen(loaded.settings, names)
+    if not as_json:
+        report(file, providers, [], loaded.warnings, False, shown)
+    found = connecting.connections(loaded.settings, chosen)
+    if as_json:
+        report(file, providers, [], loaded.warnings, True, shown, **connecting.as_json(found))
+    else:
+        connecting.show(found)
+    sys.exit(0 if all(one.open for one in found) else 1)
 
 
 def report(
@@ -51,6 +65,7 @@ def report(
     warnings: list[Problem],
     as_json: bool,
     shown: Mapping[str, Sequence[Setting]] | None = None,
+    **more: object,
 ) -> None:
     if as_json:
         facts: dict[str, Any] = {
@@ -62,7 +77,7 @@ def report(
         }
         if shown is not None:
             facts["settings"] = {name: dict(map(fact, settings)) for name, settings in shown.items()}
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        click.echo(json.dumps(facts | more, ensure_ascii=False))
         return
     for one in (*warnings, *problems):
         click.echo(str(one), err=True)

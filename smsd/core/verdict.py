@@ -71,3 +71,25 @@ def bind_verdict(status: int | None) -> BindVerdict:
 def explain(status: int | None) -> str:
     """One sentence for an event or a result."""
     return "the provider did not answer" if status is None else smpp_status.sentence(status)
+
+
+def explain_bind(status: int | None) -> str:
+    """The same for a bind that was refused: some statuses mean something else there."""
+    if status not in _OF_BINDS:
+        return explain(status)
+    return f"{smpp_status.name(status)}: {_OF_BINDS[status]}"
+
+
+_VERSIONS = "the provider can't read the bind: look at `version` and `bind` (SMPP 3.3 has no transceiver)"
+_OF_BINDS = {
+    0x01: _VERSIONS,
+    0x02: _VERSIONS,
+    0x03: _VERSIONS,
+    0x04: "the provider does not allow this kind of bind: look at `bind`, and whether it wants `split`",
+    0x05: "the provider still sees another bind with this login: stop the other one, or wait until the provider has "
+    "noticed that it is gone (`reconnect.already_bound`); look at `bind` too",
+    0x0D: "the provider refuses the bind without saying why: look at `system_id`, `password`, `system_type`, `version` "
+    "and `bind`, and ask it about the balance, the number of binds and this machine's address",
+    0x14: "the provider has no room for another bind: ask it how many this login may have",
+    0x58: "too many binds in a short time: raise `reconnect.min`",
+}

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 from smsd.core.backoff import Backoff
+from smsd.core.binding import bind_fields, limits
 from smsd.core.errors import LinkDown
 from smsd.core.message import Message, Part
 from smsd.core.smpp import status as smpp_status
@@ -20,13 +21,11 @@ from smsd.core.smpp.events import (
     Noticed,
     TimedOut,
 )
-from smsd.core.smpp.session import Limits, Session
+from smsd.core.smpp.session import Session
 from smsd.core.smpp.states import State
 from smsd.core.verdict import BindVerdict, bind_verdict, explain
 from smsd.flow.ports import Connection, Dial
 from smsd.settings.model import Host, Provider
-
-INTERFACE_VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}
 
 STABLE = 30.0
 """Seconds a bind must have lived before its loss is answered with the shortest wait again."""
@@ -72,6 +71,7 @@ class Bind:
         self._over: asyncio.Future[Closed] | None = None
         self._refusal: int | None = None
         self._was_refused = False
+        self._bound_at: float | None = None
         self._asked = False
         """Whether the end of this session was our own wish."""
         self._leaving: str | None = None
@@ -81,14 +81,6 @@ class Bind:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._backoff = Backoff(provider.reconnect.min, provider.reconnect.max, draw)
-        self._limits = Limits(
-            provider.window,
-            provider.submit_timeout,
-            provider.bind_timeout,
-            provider.enquire_link.interval,
-            provider.enquire_link.timeout,
-            provider.enquire_link.when == "always",
-        )
 
     # --- what the lane uses
 
@@ -128,9 +120,9 @@ class Bind:
         turn = 0
         while not self._asked:
             host = self.provider.hosts[turn % len(self.provider.hosts)]
-            began = self._loop.time()
+            self._bound_at = None
             wait = await self._live(host)
-            if self._loop.time() - began > STABLE:
+            if self._bound_at is not None and self._loop.time() - self._bound_at > STABLE:
                 self._backoff.reset()
                 turn = 0  # the first host is the one the provider wants; the others are backups
             else:
@@ -145,18 +137,16 @@ class Bind:
         self._refusal, self._was_refused = None, False
         self._leaving = None
         try:
-            async with asyncio.timeout(self.provider.bind_timeout):
-                self._connection = await self._dial(host.host, host.port, self)
-        except (LinkDown, TimeoutError) as down:
+            self._connection = await self._dial(host.host, host.port, self)
+        except LinkDown as down:
             wait = self._backoff.delay()
-            reason = down.reason if isinstance(down, LinkDown) else "no connection within bind_timeout"
-            self._owner.unreachable(host, reason, wait)
+            self._owner.unreachable(host, down.reason, wait)
             return wait
         if self._asked:  # stopped while it dialled
             self._end_connection()
             return 0.0
         self._host = host
-        self._session = Session(self.kind, self._fields(), self._limits)
+        self._session = Session(self.kind, bind_fields(self.provider), limits(self.provider))
         self._session.connected(self._loop.time())
         self.flush()
         self._arm()
@@ -181,18 +171,6 @@ class Bind:
         wait = waits.get(kind) or self._backoff.delay()
         self._owner.refused(host, kind, self._refusal, wait)
         return wait
-
-    def _fields(self) -> dict[str, Any]:
-        provider = self.provider
-        return {
-            "system_id": provider.system_id.encode("latin-1", "replace"),
-            "password": provider.password.reveal().encode("latin-1", "replace"),
-            "system_type": provider.system_type.encode("latin-1", "replace"),
-            "interface_version": INTERFACE_VERSIONS[provider.version],
-            "addr_ton": provider.bind_ton,
-            "addr_npi": provider.bind_npi,
-            "address_range": provider.address_range.encode("latin-1", "replace"),
-        }
 
     def _end_connection(self) -> None:
         if self._timer is not None:
@@ -226,7 +204,7 @@ class Bind:
             self.flush()
             self._arm()
         else:
-            self._take(session.disconnected("stopped", self._loop.time()))
+            self._take(session.disconnected("stopped", self._loop.time(), by_peer=False))
         await asyncio.wait([over], timeout=10)
 
     def recipients(self) -> Iterator[Message]:
@@ -313,6 +291,7 @@ class Bind:
             owner.arrived(event.pdu, lambda status: self._answer(session, event.pdu, status))
         elif isinstance(event, Bound):
             self.open = True
+            self._bound_at = self._loop.time()
             owner.bound(self, self._host, event.system_id)
         elif isinstance(event, BindRefused):
             self._was_refused = event.status is not None

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from smsd.core.binding import kinds
 from smsd.core.compose import Composed, Composer
 from smsd.core.contract import SendRequest, timestamp
 from smsd.core.message import Message, Part
@@ -18,7 +19,7 @@ from smsd.core.publication import Publication
 from smsd.core.smpp import status as smpp_status
 from smsd.core.smpp.codec import Pdu
 from smsd.core.turns import Turns
-from smsd.core.verdict import BindVerdict, explain
+from smsd.core.verdict import BindVerdict, explain_bind
 from smsd.flow.bind import Bind
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
@@ -41,8 +42,6 @@ would only go cold in our memory."""
 
 COMPARED = 7
 """Last digits that two forms of one number have in common."""
-
-KINDS = {"split": ("transmitter", "receiver")}
 
 
 class Holding:
@@ -91,8 +90,7 @@ class Holding:
             self.receipts.settled,
             group,
         )
-        kinds = KINDS.get(provider.bind, (provider.bind,))
-        self.binds = [Bind(provider, kind, dial, self, draw, attempt) for kind in kinds]
+        self.binds = [Bind(provider, kind, dial, self, draw, attempt) for kind in kinds(provider)]
         self._tasks: list[asyncio.Task[None]] = []
         self._consuming = False
         self._unbound_at = self._loop.time()
@@ -270,8 +268,8 @@ class Holding:
         if all(other.open for other in self.binds):
             self.host = f"{host.host}:{host.port}"
             self._bound_at = self._loop.time()
-            kinds = " and ".join(other.kind for other in self.binds)
-            self._turn("open", f"connection open ({kinds} at {self.host}, SMSC {system_id or 'unnamed'})")
+            names = " and ".join(other.kind for other in self.binds)
+            self._turn("open", f"connection open ({names} at {self.host}, SMSC {system_id or 'unnamed'})")
             detail = self.detail
         else:
             detail = f"{bind.kind} bound at {host.host}:{host.port}, the other bind is not open yet"
@@ -281,7 +279,7 @@ class Holding:
 
     def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None:
         self._meter.bind_attempt(self.name, str(kind))
-        detail = f"connection closed: {explain(status)}; next try in {wait:g} s"
+        detail = f"connection closed: {explain_bind(status)}; next try in {wait:g} s"
         self._turn("closed", detail)
         named = {"smpp_status": smpp_status.as_json(status)} if status is not None else {}
         self._events.emit(str(kind), self.name, detail=detail, host=host.host, **named)

@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 import ssl
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+from smsd.core import advice
 from smsd.core.errors import LinkDown
 from smsd.settings.model import Tls
 
@@ -54,7 +55,7 @@ class SmscConnection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         if self._peer is not None:
-            self._peer.lost(str(error) if error else "the provider closed the connection")
+            self._peer.lost(_why(error) if error else "the provider closed the connection")
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -78,37 +79,96 @@ class SmscConnection(asyncio.Protocol):
 class Dialer:
     """Opens connections to one provider. Its TLS files are read anew each time: certificates get renewed."""
 
-    def __init__(self, tls: Tls | None) -> None:
+    def __init__(self, tls: Tls | None, timeout: float) -> None:
+        """`timeout` is in seconds, for the name, TCP and TLS together."""
         self._tls = tls
+        self._timeout = timeout
 
     async def __call__(self, host: str, port: int, peer: Peer) -> SmscConnection:
         """Connects. Raises LinkDown with a sentence for people."""
-        loop = asyncio.get_running_loop()
-        server_hostname = (self._tls.server_hostname or host) if self._tls is not None else None
-        try:
-            context = _context(self._tls) if self._tls is not None else None
-        except OSError as error:  # ssl.SSLError is one too
-            raise LinkDown("smsc", f"TLS: the files of this provider can't be used: {error}") from None
-        try:
-            _, connection = await loop.create_connection(
-                lambda: SmscConnection(peer), host, port, ssl=context, server_hostname=server_hostname
-            )
-        except ssl.SSLCertVerificationError as error:
-            raise LinkDown("smsc", f"TLS: the certificate is not accepted: {error.verify_message}") from None
-        except ssl.SSLError as error:
-            raise LinkDown("smsc", f"TLS: {error.reason or error}; is {port} a TLS port?") from None
-        except socket.gaierror as error:
-            raise LinkDown("smsc", f"{host} can't be resolved: {error.strerror}") from None
-        except OSError as error:
-            raise LinkDown("smsc", f"{host}:{port}: {os.strerror(error.errno) if error.errno else error}") from None
-        return connection
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        context = _context(self._tls) if self._tls is not None else None
+        addresses = await _resolve(host, port, deadline)
+        raw = await _connect(addresses, f"{host}:{port}", deadline)
+        name = (self._tls.server_hostname or host) if self._tls is not None else None
+        return await _talk(raw, port, peer, context, name, deadline)
 
 
 def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if not tls.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise LinkDown("smsc", f"TLS: the files of this provider can't be used: {error}") from None
     return context
+
+
+async def _resolve(host: str, port: int, deadline: float) -> list[Any]:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise LinkDown("smsc", advice.unresolved(host, "no answer", dns_is_silent=True)) from None
+    except socket.gaierror as error:
+        silent = error.errno == socket.EAI_AGAIN
+        raise LinkDown("smsc", advice.unresolved(host, error.strerror or str(error), dns_is_silent=silent)) from None
+    except UnicodeError as error:  # no name that DNS could have
+        raise LinkDown("smsc", advice.unresolved(host, str(error), dns_is_silent=False)) from None
+
+
+async def _connect(addresses: list[Any], where: str, deadline: float) -> socket.socket:
+    """The first address that takes a connection; the last one's reason if none does."""
+    why = f"{where}: no address"
+    for family, kind, protocol, _, address in addresses:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await _connect_to(family, kind, protocol, address)
+        except TimeoutError:
+            why = advice.silent(where)
+        except OSError as error:
+            why = advice.unreachable(where, error.errno, os.strerror(error.errno) if error.errno else str(error))
+    raise LinkDown("smsc", why)
+
+
+async def _connect_to(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    raw = socket.socket(family, kind, protocol)
+    try:
+        raw.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(raw, address)
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+async def _talk(
+    raw: socket.socket, port: int, peer: Peer, context: ssl.SSLContext | None, name: str | None, deadline: float
+) -> SmscConnection:
+    """The connection on a connected socket, TLS included."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(deadline):
+            _, connection = await loop.create_connection(
+                lambda: SmscConnection(peer), sock=raw, ssl=context, server_hostname=name
+            )
+    except ssl.SSLCertVerificationError as error:
+        raise LinkDown("smsc", advice.distrusted(error.verify_code, error.verify_message)) from None
+    except TimeoutError:
+        raise LinkDown("smsc", advice.no_handshake(port, "no answer within bind_timeout")) from None
+    except OSError as error:
+        raise LinkDown("smsc", advice.no_handshake(port, _why(error))) from None
+    return connection
+
+
+def _why(error: Exception) -> str:
+    """The words of an exception of sockets or TLS."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or str(error)).replace("_", " ").lower()
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error) or "the provider closed the connection"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from session_peer import BODY, LIMITS, LOGIN, bound, connected, frame, header, sent
 
+from smsd.core import advice
 from smsd.core.errors import LocalProtocolError
 from smsd.core.smpp import pdus, session
 from smsd.core.smpp.codec import Pdu, encode_body
@@ -62,7 +63,7 @@ def test_a_bind_without_answer_is_given_up_after_bind_timeout() -> None:
     waiting = connected(now=5.0)
     assert waiting.deadline() == 15.0
     assert waiting.tick(14.9) == []
-    assert waiting.tick(15.0) == [BindRefused(None), Closed("no answer to the bind", (), False)]
+    assert waiting.tick(15.0) == [BindRefused(None), Closed(advice.UNANSWERED, (), False)]
     assert waiting.tick(16.0) == []
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsd.core.verdict import BindVerdict, Verdict, bind_verdict, explain, reason, verdict
+from smsd.core.verdict import BindVerdict, Verdict, bind_verdict, explain, explain_bind, reason, verdict
 
 TABLE = {
     Verdict.ACCEPTED: [0x00],
@@ -85,3 +85,30 @@ def test_the_words_of_bind_verdicts_are_events_of_the_contract() -> None:
 def test_a_status_is_explained_with_its_name_and_silence_as_such() -> None:
     assert explain(0x0E) == "ESME_RINVPASWD: the password is wrong: correct `password`"
     assert explain(None) == "the provider did not answer"
+
+
+@pytest.mark.parametrize(
+    ("status", "setting"),
+    [
+        (0x03, "`version`"),
+        (0x04, "`split`"),
+        (0x05, "`reconnect.already_bound`"),
+        (0x0D, "`password`"),
+        (0x0E, "`password`"),
+        (0x0F, "`system_id`"),
+        (0x53, "`system_type`"),
+        (0x58, "`reconnect.min`"),
+    ],
+)
+def test_a_refused_bind_is_explained_by_the_setting_to_look_at(status: int, setting: str) -> None:
+    assert setting in explain_bind(status)
+
+
+def test_of_a_submit_the_same_status_means_something_else() -> None:
+    assert "`max_rate`" in explain(0x58)
+    assert "`max_rate`" not in explain_bind(0x58)
+
+
+def test_a_bind_refused_with_a_status_of_the_providers_own_is_explained_as_such() -> None:
+    assert explain_bind(0x410) == explain(0x410)
+    assert explain_bind(None) == "the provider did not answer"

@@ -129,6 +129,21 @@ def test_a_backup_host_is_used_when_the_first_refuses(stage: Stage) -> None:
     assert daemon.status()["providers"]["p"]["host"] == f"127.0.0.1:{simulator.port}"
 
 
+def test_the_first_host_is_returned_to_when_the_backup_is_lost(stage: Stage) -> None:
+    first, backup = stage.simulator(), stage.simulator()
+    first.go_down()
+    settings = provider(0, hosts=[{"host": "127.0.0.1", "port": smsc.port} for smsc in (first, backup)])
+    del settings["host"], settings["port"]
+    daemon = stage.daemon({"p": settings})
+    daemon.bound()
+    assert stage.crm.final(stage.crm.send("by the backup"))["status"] == "sent"
+    first.come_up()
+    backup.go_down()
+    assert stage.crm.final(stage.crm.send("by the first"))["status"] == "sent"
+    assert (backup.texts(), first.texts()) == (["by the backup"], ["by the first"])
+    assert daemon.status()["providers"]["p"]["host"] == f"127.0.0.1:{first.port}"
+
+
 def test_a_host_that_never_answers_the_bind_is_given_up_after_bind_timeout(stage: Stage) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         stage.daemon({"p": provider(silent.getsockname()[1], bind_timeout="300ms")})

@@ -102,6 +102,17 @@ def test_a_refused_login_is_told_and_the_connection_stays_closed(stage: Stage) -
     assert len(simulator.history("bind_refused")) == 1
 
 
+def test_a_login_that_the_provider_has_put_right_is_bound_after_the_wait(stage: Stage) -> None:
+    simulator = stage.simulator(credentials={"acme": "secret"})
+    waits = {"min": "10ms", "max": "10ms", "auth_failed": "400ms"}
+    daemon = stage.daemon({"p": provider(simulator.port, password="new", reconnect=waits)})
+    stage.crm.event("auth_failed", after=1)
+    simulator.obey(credentials={"acme": "new"})
+    daemon.bound()
+    tries = [event["at"] for event in simulator.history("bound", "bind_refused")]
+    assert all(later - earlier >= 0.4 for earlier, later in pairwise(tries))
+
+
 def test_a_refused_bind_is_tried_again_soon(stage: Stage) -> None:
     simulator = stage.simulator(bind_status="0x08")
     daemon = stage.daemon({"p": provider(simulator.port)})

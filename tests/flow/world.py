@@ -179,7 +179,7 @@ class World:
         self.cancelled: set[str] = set()
         self.holding = Holding(
             provider,
-            dial=Dialer(provider.tls),
+            dial=Dialer(provider.tls, provider.bind_timeout),
             broker=self.broker,
             journal=self.journal,
             reporter=self.reporter,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smsd.core import advice
 from smsd.core.errors import LocalProtocolError, RemoteProtocolError
 from smsd.core.smpp import pdus
 from smsd.core.smpp.codec import HEADER, MIN_PDU, Framer, Pdu, Tlvs, Value, decode, encode_body
@@ -114,9 +115,13 @@ class Session:
         self._enter(Step.UNBIND_SENT, now)
         self._request(pdus.UNBIND, b"")
 
-    def disconnected(self, reason: str, now: float) -> list[Event]:
+    def disconnected(self, reason: str, now: float, *, by_peer: bool = True) -> list[Event]:
         """The connection is gone."""
-        return [] if self.state is State.CLOSED else self._close(Step.LOST, reason, now, by_peer=True)
+        if self.state is State.CLOSED:
+            return []
+        if self.state is State.BINDING and by_peer:
+            reason = advice.hung_up(reason)
+        return self._close(Step.LOST, reason, now, by_peer=by_peer)
 
     def room(self) -> int:
         """Free places in the window; 0 where nothing may be submitted, and while a window made smaller empties."""
@@ -163,7 +168,7 @@ class Session:
     def tick(self, now: float) -> list[Event]:
         """Does what is due: gives up old requests, asks whether the peer is alive, ends what took too long."""
         if self.state is State.BINDING and now >= self._state_since + self.limits.bind_timeout:
-            return [BindRefused(None), *self._close(Step.BIND_REFUSED, "no answer to the bind", now)]
+            return [BindRefused(None), *self._close(Step.BIND_REFUSED, advice.UNANSWERED, now)]
         if self.state is State.UNBINDING and now >= self._state_since + UNBIND_TIMEOUT:
             return self._close(Step.UNBIND_ANSWERED, "unbind was not answered", now)
         if self.state not in (State.BOUND, State.UNBINDING):
@@ -198,7 +203,10 @@ class Session:
             except RemoteProtocolError as error:
                 self._out.append(HEADER.pack(MIN_PDU, pdus.GENERIC_NACK, error.status, 0))
                 events.append(Malformed(str(error), error.pdu_hex))
-                return events + self._close(Step.LOST, f"the stream can't be read any more: {error}", now)
+                why = f"the stream can't be read any more: {error}"
+                if self.state is State.BINDING:
+                    why = advice.not_smpp(why, bytes.fromhex(error.pdu_hex))
+                return events + self._close(Step.LOST, why, now)
             if not frames:
                 break
             self._received_at = now

@@ -317,11 +317,14 @@ def shown(url: str) -> str:
 
 
 def _parameters(url: str, password: str | None, heartbeat: float, name: str, tls: Any) -> pika.URLParameters:
+    parts = urlsplit(url)
+    if parts.username is not None and parts.password is None:  # pika can't read a login without one
+        url = parts._replace(netloc=parts.netloc.replace("@", ":@")).geturl()
     parameters = pika.URLParameters(url)
     if password is not None:
         parameters.credentials = pika.PlainCredentials(parameters.credentials.username, password)
     if url.startswith("amqps"):
-        parameters.ssl_options = pika.SSLOptions(tls, urlsplit(url).hostname)
+        parameters.ssl_options = pika.SSLOptions(tls, parts.hostname)
     parameters.heartbeat = max(1, round(heartbeat))
     parameters.connection_attempts = 1
     parameters.socket_timeout = 5

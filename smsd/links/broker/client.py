@@ -58,7 +58,10 @@ class Client:
     async def open(self, url: str, broker: Broker) -> None:
         """Connects to one node. Raises LinkDown, without the url's password."""
         password = broker.password.reveal() if broker.password is not None else None
-        tls = tls_context(broker) if url.startswith("amqps") else None
+        try:
+            tls = tls_context(broker) if url.startswith("amqps") else None
+        except OSError as error:  # ssl.SSLError is one too
+            raise LinkDown("broker", f"TLS: the files can't be used: {error}") from None
         await self._session.open(url, password, broker.heartbeat, "smsd command", tls, CONNECT_TIMEOUT)
         await self._session.publisher(self._confirmed, self._came_back)
 

@@ -300,6 +300,19 @@ def _lock(path: str) -> IO[str]:
     return lock
 
 
+def holder(path: str) -> str | None:
+    """The pid of the smsd that has the journal open, as far as this user may know."""
+    try:
+        with open(f"{path}.lock") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip() or "unknown"
+    except OSError:
+        pass  # no such file: no smsd has been here; or not for this user to read
+    return None
+
+
 @contextmanager
 def _damage_told(path: str) -> Iterator[None]:
     """SQLite's exceptions as ours."""
