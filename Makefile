@@ -1,5 +1,5 @@
 # Each target is one or two lines that could as well be typed.
-.PHONY: help demo test check bench chaos clean
+.PHONY: help demo test quirks check bench chaos clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -12,6 +12,10 @@ test: ## set up, check, and run the tests (ARGS="tests/core -k text")
 	deploy/setup.sh test
 	$(MAKE) --no-print-directory check
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+quirks: ## the quirks of SMSCs that we survive, by number, each line a test (tests/quirks)
+	@.venv/bin/python -m pytest tests/quirks --collect-only | \
+		sed -nE 's/.*::test_q([0-9]+)_([^[]+).*/Q\1 \2/p' | tr _ ' ' | sort -uV
 
 check: ## lint, format, types, layers
 	.venv/bin/ruff check --quiet .

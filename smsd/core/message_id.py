@@ -14,6 +14,8 @@ _LONGEST = 65
 _DECIMAL = re.compile(r"[0-9]+")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]+")
 _HEX_OF_ONE_CASE = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
+_PADDED = "0*"
+"""Stands before what is left of an id without its padding zeros, which may be the whole id of another message."""
 
 
 def comparable(id: str, base: str) -> str:
@@ -31,8 +33,20 @@ def comparable(id: str, base: str) -> str:
     return id.upper()
 
 
+def filed(id: str, base: str) -> tuple[str, ...]:
+    """What a message is filed under when its submit_sm_resp carries `id`.
+
+    Some SMSCs pad the id of the response with zeros and leave them out in the receipt (quirk Q3).
+    """
+    exact = comparable(id, base)
+    bare = id.lstrip("0")
+    if base != "as_is" or bare in ("", id) or not _HEX_OF_ONE_CASE.fullmatch(id):
+        return (exact,)
+    return exact, _PADDED + bare
+
+
 def keys(id: str, base: str) -> tuple[str, ...]:
-    """What to look for among the submit ids (stored by `comparable`) when a receipt carries `id`, best first.
+    """What to look for among the submit ids (as `filed`) when a receipt carries `id`, best first.
 
     Behind the exact key of an `as_is` id come its forms without padding zeros and in the other case, but only where
     every letter is a hexadecimal digit and of one case: elsewhere `aB` and `Ab` are two messages.
@@ -41,7 +55,8 @@ def keys(id: str, base: str) -> tuple[str, ...]:
     if base != "as_is" or not _HEX_OF_ONE_CASE.fullmatch(id):
         return (exact,)
     bare = id.lstrip("0") or id
-    return tuple(dict.fromkeys((exact, bare, id.swapcase(), bare.swapcase())))
+    whole = (exact, bare, id.swapcase(), bare.swapcase())
+    return tuple(dict.fromkeys((*whole, _PADDED + bare, _PADDED + bare.swapcase())))
 
 
 def identifies(id: str) -> bool:

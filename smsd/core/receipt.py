@@ -148,7 +148,7 @@ def parse(
 
     fields |= _by_regex(raw, format)
     tlv_id = values.get(RECEIPTED_MESSAGE_ID, b"").split(b"\0")[0].decode("latin-1").strip() or None
-    state = values[MESSAGE_STATE][0] if values.get(MESSAGE_STATE) else None
+    state = _state(values.get(MESSAGE_STATE))
     stat, outcome = _verdict(fields.pop("stat", None), state, format.stat_map)
     if kind == INTERMEDIATE_NOTIFICATION and outcome is not Outcome.DELIVERED:
         # The SMSC goes on trying: a failed attempt is not the end.
@@ -164,6 +164,11 @@ def parse(
         receipted_message_id=tlv_id,
         **fields,
     )
+
+
+def _state(value: bytes | None) -> int | None:
+    """message_state is one octet (SMPP 3.4 §5.3.2.35); some SMSCs write a zero beside it."""
+    return (value.strip(b"\0") or value)[0] if value else None
 
 
 def _text_of(octets: bytes, data_coding: int) -> str:

@@ -143,13 +143,14 @@ class Receipts:
             self._journal.unpark(parked.number)
             parked.number = None
 
-    def settled(self, message: Message, part: Part, key: str) -> None:
-        """A submit_sm_resp has named its id (`key`, empty if it did not): a receipt may be waiting for it."""
-        for parked in tuple(self._claims.get(key, ())):
-            self._let_go(parked)
-            assert parked.receipt is not None
-            self._apply(message, part, parked.receipt)
-            self._unpark(parked)
+    def settled(self, message: Message, part: Part, keys: tuple[str, ...]) -> None:
+        """A submit_sm_resp has named its id (`keys`, none if it did not): a receipt may be waiting for it."""
+        for key in keys:
+            for parked in tuple(self._claims.get(key, ())):
+                self._let_go(parked)
+                assert parked.receipt is not None
+                self._apply(message, part, parked.receipt)
+                self._unpark(parked)
         if message.status == SENT:
             if self.provider.receipt_wait is not None:
                 self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)

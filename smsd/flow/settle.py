@@ -41,7 +41,7 @@ class Settler:
         events: Events,
         meter: Meter,
         clock: Callable[[], float],
-        on_settled: Callable[[Message, Part, str], None],
+        on_settled: Callable[[Message, Part, tuple[str, ...]], None],
         group: str,
     ) -> None:
         self.provider = provider
@@ -69,10 +69,10 @@ class Settler:
         message.in_flight -= 1
         part.smpp_status = status
         if kind is Verdict.ACCEPTED:
-            key = self._accept(message, part, smsc_id)
+            keys = self._accept(message, part, smsc_id)
             self._lane.conclude(message)
             if message.receipt_asked:
-                self._on_settled(message, part, key)
+                self._on_settled(message, part, keys)
             return False
         if kind is Verdict.PERMANENT:
             part.status = REJECTED
@@ -82,7 +82,8 @@ class Settler:
             return False
         return self._refused_for_now(message, part, status, kind)
 
-    def _accept(self, message: Message, part: Part, smsc_id: str) -> str:
+    def _accept(self, message: Message, part: Part, smsc_id: str) -> tuple[str, ...]:
+        """Returns what its receipts may be found by."""
         part.status = SENT
         part.smsc_id = smsc_id or None
         part.body = b""  # never sent again: not worth its memory while receipts are awaited
@@ -90,10 +91,10 @@ class Settler:
             message.sent_at = time.time()
         self._journal.note(message, ANSWER, part, **facts_of(part))
         if not smsc_id or not message.receipt_asked:
-            return ""
-        key = message_id.comparable(smsc_id, self.provider.message_id.submit)
-        self._journal.file_under(message, part, self._group, (key,))
-        return key
+            return ()
+        keys = message_id.filed(smsc_id, self.provider.message_id.submit)
+        self._journal.file_under(message, part, self._group, keys)
+        return keys
 
     def _note(self, message: Message, kind: str, part: Part, **more: str) -> None:
         """A step that did not end in acceptance, with all it may have changed."""
@@ -198,8 +199,8 @@ class Settler:
 
     def _accepted_late(self, message: Message, part: Part, smsc_id: str) -> None:
         part.smpp_status = 0
-        if key := self._accept(message, part, smsc_id):
-            self._on_settled(message, part, key)
+        if keys := self._accept(message, part, smsc_id):
+            self._on_settled(message, part, keys)
 
 
 _OUTCOMES = {

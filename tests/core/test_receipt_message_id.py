@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smsd.core.message_id import comparable, identifies, keys
+from smsd.core.message_id import comparable, filed, identifies, keys
 from smsd.core.receipt import Receipt, parse
 from smsd.settings.model import ReceiptFormat
 
@@ -57,17 +57,33 @@ def test_padding_base_and_case_make_no_difference(number: int, zeros: int) -> No
 @pytest.mark.parametrize(
     ("id", "expected"),
     [
-        ("0221067780", ("0221067780", "221067780")),
-        ("221067780", ("221067780",)),
-        ("00b8be19", ("00b8be19", "b8be19", "00B8BE19", "B8BE19")),
+        ("0221067780", ("0221067780", "221067780", "0*221067780")),
+        ("221067780", ("221067780", "0*221067780")),
+        ("00b8be19", ("00b8be19", "b8be19", "00B8BE19", "B8BE19", "0*b8be19", "0*B8BE19")),
         ("aB12", ("aB12",)),
         ("zz12", ("zz12",)),
-        ("000", ("000",)),
+        ("000", ("000", "0*000")),
     ],
 )
 def test_an_id_as_it_is_may_lack_its_zeros_or_its_case(id: str, expected: tuple[str, ...]) -> None:
     """Q3, Q5: never where two ids could differ by nothing else."""
     assert keys(id, "as_is") == expected
+
+
+@pytest.mark.parametrize(
+    ("id", "base", "expected"),
+    [
+        ("00b8be19", "as_is", ("00b8be19", "0*b8be19")),
+        ("b8be19", "as_is", ("b8be19",)),
+        ("00zz", "as_is", ("00zz",)),
+        ("000", "as_is", ("000",)),
+        ("00b8be19", "hex", ("12107289",)),
+        ("0077", "decimal", ("77",)),
+    ],
+)
+def test_an_id_padded_with_zeros_is_filed_without_them_too(id: str, base: str, expected: tuple[str, ...]) -> None:
+    """Q3: apart from the ids that are whole, so that 0077 never takes what belongs to 77."""
+    assert filed(id, base) == expected
 
 
 def test_a_number_has_no_second_key() -> None:
@@ -85,7 +101,8 @@ def test_a_tlv_that_differs_from_the_text_is_in_the_base_of_the_response() -> No
     """Q2: the response said 38601fa; the receipt says it in both bases."""
     found = receipt(b"id:0059113978 stat:DELIVRD", b"38601fa\0")
     assert found.keys("hex", "decimal") == (comparable("38601fa", "hex"),)
-    assert found.keys("as_is", "as_is") == ("38601fa", "38601FA", "0059113978", "59113978")
+    of_tlv = ("38601fa", "38601FA", "0*38601fa", "0*38601FA")
+    assert found.keys("as_is", "as_is") == (*of_tlv, "0059113978", "59113978", "0*59113978")
 
 
 @pytest.mark.parametrize("tlv", [b"", b"0059113978\0", b"59113978\0"])

@@ -253,9 +253,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(rules: dict[str, Any] | None = None, *, bound: bool = True, **settings: Any) -> AsyncIterator[Any]:
-    """A world whose provider is a simulator of its own, bound unless told otherwise; `.smsc` is the simulator."""
-    smsc = Smsc(Rules.model_validate(rules or {}))
+async def world(
+    rules: dict[str, Any] | None = None, *, smsc: Any = None, bound: bool = True, **settings: Any
+) -> AsyncIterator[Any]:
+    """A world whose provider is a simulator of its own, bound unless told otherwise; `.smsc` is the simulator.
+
+    `smsc` is another SMSC in its place: one with start, stop and a port.
+    """
+    smsc = smsc or Smsc(Rules.model_validate(rules or {}))
     await smsc.start()
     with TemporaryDirectory() as directory:
         made: Any = World(provider(smsc.port, **settings), File(f"{directory}/journal.db", "process", 3600.0))
