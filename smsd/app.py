@@ -29,6 +29,7 @@ from smsd.flow.supervisor import Supervisor
 from smsd.links import systemd
 from smsd.links.broker.client import tls_context
 from smsd.links.broker.link import BrokerLink
+from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import DiskTrouble, File
 from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
@@ -75,13 +76,14 @@ class Daemon:
         prefix = settings.broker.prefix
         self._meter = PrometheusMeter(settings.providers, version=__version__)
         self._exit = 0
-        self._journal = SqliteJournal(
+        commits = Commits(
             file,
             attempt=lambda *what: self._supervisor.attempt(*what),
             on_trouble=self._journal_trouble,
             on_damage=self._journal_damaged,
             on_commit=self._meter.journal_committed,
         )
+        self._journal = SqliteJournal(file, commits)
         self._broker = self._make_broker(node)
         self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)

@@ -13,6 +13,7 @@ from smsd.core.publication import Publication
 from smsd.flow import outbox as module
 from smsd.flow.outbox import Outbox
 from smsd.flow.supervisor import Supervisor
+from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 from smsd.links.journal.journal import SqliteJournal
 
@@ -34,13 +35,9 @@ class Box:
         self.done: list[int] = []
         self.crashes = Supervisor(lambda *_: None)
         self.damage: list[str] = []
-        self.journal = SqliteJournal(
-            File(str(path), "process", 3600.0),
-            attempt=self.crashes.attempt,
-            on_trouble=lambda _: None,
-            on_damage=self.damage.append,
-            on_commit=lambda *_: None,
-        )
+        file = File(str(path), "process", 3600.0)
+        commits = Commits(file, self.crashes.attempt, lambda _: None, self.damage.append, on_commit=lambda *_: None)
+        self.journal = SqliteJournal(file, commits)
         self.outbox = Outbox(self.broker, self.journal, self.fulls.append, lambda *_: None)
         self.outbox.restore(*self.journal.left(module.IN_MEMORY))
 

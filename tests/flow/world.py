@@ -25,6 +25,7 @@ from smsd.flow.intake import Intake
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
 from smsd.flow.supervisor import Supervisor
+from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import PrometheusMeter
@@ -165,13 +166,14 @@ class World:
         self.buried: list[Delivery] = []
         self.supervisor = Supervisor(lambda delivery, *_: self.buried.append(delivery))
         self.damage: list[str] = []
-        self.journal = SqliteJournal(
+        commits = Commits(
             file,
             attempt=self.supervisor.attempt,
             on_trouble=lambda _: self.holding.update(),
             on_damage=self.damage.append,
             on_commit=lambda *_: None,
         )
+        self.journal = SqliteJournal(file, commits)
         self.meter = PrometheusMeter({"p": provider}, version="test")
         self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
         self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")

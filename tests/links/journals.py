@@ -16,6 +16,7 @@ from rig.messages import message, request
 from smsd.core.message import Known, Message, Part
 from smsd.core.publication import Publication
 from smsd.flow.supervisor import Supervisor
+from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 from smsd.links.journal.journal import SqliteJournal
 
@@ -50,13 +51,10 @@ class Told(SqliteJournal):
         self.troubles: list[str] = []
         self.damages: list[str] = []
         self.crashes = Supervisor(lambda *_: None)
-        super().__init__(
-            file,
-            attempt=self.crashes.attempt,
-            on_trouble=self.troubles.append,
-            on_damage=self.damages.append,
-            on_commit=lambda *_: None,
+        commits = Commits(
+            file, self.crashes.attempt, self.troubles.append, self.damages.append, on_commit=lambda *_: None
         )
+        super().__init__(file, commits)
 
     async def settle(self) -> None:
         """Waits until nothing is left to commit."""

@@ -31,19 +31,11 @@ SEPARATOR = "\x1f"
 
 
 class SqliteJournal:
-    """Satisfies the flow's `Journal`. `attempt` runs what may fail, for a message or None (rule 7)."""
+    """Satisfies the flow's `Journal`."""
 
-    def __init__(
-        self,
-        file: File,
-        *,
-        attempt: Callable[..., None],
-        on_trouble: Callable[[str], None],
-        on_damage: Callable[[str], None],
-        on_commit: Callable[[int, float], None],
-    ) -> None:
+    def __init__(self, file: File, commits: Commits) -> None:
         self._file = file
-        self._commits = Commits(file, attempt, on_trouble, on_damage, on_commit)
+        self._commits = commits
         self._numbers = count(file.run << 40)
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
         self._remembered: dict[str, Known] = {}
