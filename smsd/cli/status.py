@@ -140,7 +140,10 @@ def _row(name: str, provider: dict[str, Any]) -> list[str]:
 
 def _brief(detail: str) -> str:
     """Without what the columns `state` and `host` say already."""
-    return "" if detail.startswith("connection open") else detail.removeprefix("connection closed: ")
+    if detail.startswith("connection open"):
+        _, found, quiet = detail.rpartition("; quiet until ")
+        return found.removeprefix("; ") + quiet if found else ""
+    return detail.removeprefix("connection closed: ")
 
 
 def _rate(rate: float | None) -> str:

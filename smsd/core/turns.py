@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 
 from smsd.core.contract import PRIORITIES
@@ -10,6 +10,8 @@ from smsd.core.message import Message
 
 SHARE = 20
 """While a higher priority waits, one turn in this many still goes to the lower ones."""
+
+EVERY_PRIORITY = frozenset(range(len(PRIORITIES)))
 
 
 class Turns:
@@ -85,14 +87,15 @@ class Turns:
         later = [message for _, _, message in sorted(self._later)]
         return list(dict.fromkeys(message for queue in (*self._queues, later) for message in queue if message.todo))
 
-    def clear(self) -> list[Message]:
-        """Takes everything out."""
-        messages = self.all()
-        for queue in self._queues:
-            for message in queue:
+    def clear(self, priorities: Collection[int] = EVERY_PRIORITY) -> list[Message]:
+        """Takes out everything of these priorities."""
+        messages = [message for message in self.all() if message.priority in priorities]
+        for priority in priorities:
+            for message in self._queues[priority]:
                 message.queued = False
-            queue.clear()
-        self._later.clear()
+            self._queues[priority].clear()
+        self._later = [entry for entry in self._later if entry[2].priority not in priorities]
+        heapq.heapify(self._later)
         return messages
 
 

@@ -1,11 +1,12 @@
 """Everything that one provider needs while this daemon holds it: lane, binds, receipts, and when to consume.
 
-Consuming follows from facts: a bind is open (or was a moment ago), nobody paused the provider, the outbox has room.
+Consuming follows from facts: a bind is open (or was a moment ago), nobody paused the provider, the outbox has room, and
+for each priority that these are not its quiet hours.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import structlog
@@ -16,9 +17,10 @@ from smsd.core.contract import SendRequest, timestamp
 from smsd.core.message import Message, Part
 from smsd.core.pacer import Pacer
 from smsd.core.publication import Publication
+from smsd.core.quiet import Quiet
 from smsd.core.smpp import status as smpp_status
 from smsd.core.smpp.codec import Pdu
-from smsd.core.turns import Turns
+from smsd.core.turns import EVERY_PRIORITY, Turns
 from smsd.core.verdict import BindVerdict, explain_bind
 from smsd.flow.bind import Bind
 from smsd.flow.events import Events
@@ -92,7 +94,10 @@ class Holding:
         )
         self.binds = [Bind(provider, kind, dial, self, draw, attempt) for kind in kinds(provider)]
         self._tasks: list[asyncio.Task[None]] = []
-        self._consuming = False
+        hours = provider.quiet_hours
+        self._quiet = Quiet(hours, hours.zone if hours else None)
+        self._consuming: frozenset[int] = frozenset()
+        """Priorities whose queues are read."""
         self._unbound_at = self._loop.time()
         self._bound_at: float | None = None
         self._bound_before = 0.0
@@ -142,19 +147,23 @@ class Holding:
     # --- consuming
 
     def update(self) -> None:
-        """Starts or stops consuming as the facts are now."""
+        """Starts or stops consuming as the facts are now, of each priority."""
         recently = self._bound_at is not None or self._loop.time() < self._unbound_at + GIVE_BACK_AFTER
         lane = self.lane
+        before, lane.quiet = lane.quiet, self._quiet.priorities(time.time())
         safe = self._journal.trouble is None and not self._outbox_full()
-        wanted = recently and not lane.paused and not lane.stopping and safe
-        if wanted and not self._consuming:
-            self._consuming = True
-            self._broker.consume(self.name, self._prefetch())
-        elif not wanted and self._consuming:
-            self._consuming = False
-            self._broker.stop_consuming(self.name)
-            if not recently or lane.paused:
-                self.give_back()
+        reading = recently and not lane.paused and not lane.stopping and safe
+        wanted = EVERY_PRIORITY - lane.quiet if reading else frozenset[int]()
+        if wanted != self._consuming:
+            self._consuming = wanted
+            if wanted:
+                self._broker.consume(self.name, self._prefetch(), wanted)
+            else:
+                self._broker.stop_consuming(self.name)
+                if not recently or lane.paused:
+                    self.give_back()
+        if fell_quiet := lane.quiet - before:
+            self.give_back(fell_quiet)
 
     def _prefetch(self) -> int:
         """About two seconds' worth, at least the window: nothing stays unacked for long, and the window stays full."""
@@ -166,16 +175,17 @@ class Holding:
         """Whether the broker has nothing more for us: not even the prefetch is used up."""
         return not self._consuming or len(self.lane.waiting()) < self._prefetch()
 
-    def give_back(self) -> None:
+    def give_back(self, priorities: Collection[int] = EVERY_PRIORITY) -> None:
         """Waiting messages return to their queue; what is known of those already tried stays with us."""
-        for message in self.lane.take_out():
+        for message in self.lane.take_out(priorities):
             self._rest_at_broker(message)
 
     def _let_go(self, message: Message) -> bool:
-        """A message comes to the lane, or back to it: while paused it waits in its queue, and what the broker is about
-        to deliver again, perhaps to another node, is not ours until then."""
+        """A message comes to the lane, or back to it: while paused or quiet it waits in its queue, and what the broker
+        is about to deliver again, perhaps to another node, is not ours until then."""
         away = bool(message.deliveries) and all(delivery.stale for delivery in message.deliveries)
-        if not (self.lane.paused or away or not self._broker.connected):
+        rests = self.lane.paused or message.priority in self.lane.quiet
+        if not (rests or away or not self._broker.connected):
             return False
         self._rest_at_broker(message)
         return True
@@ -238,6 +248,7 @@ class Holding:
 
     def status(self) -> dict[str, Any]:
         """The provider's part of /status."""
+        quiet = self._quiet.sentence(time.time())
         return {
             "active": True,
             "state": self.state,
@@ -249,7 +260,7 @@ class Holding:
             "window_used": sum(bind.window_used for bind in self.binds),
             "waiting": self.lane.turns.waiting(),
             "paused": self.lane.paused,
-            "detail": self.detail,
+            "detail": f"{self.detail}; {quiet}" if quiet else self.detail,
         }
 
     @property

@@ -7,13 +7,13 @@ is safe, and its token is taken in the moment of writing.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from smsd.core.life import UNWRITTEN
 from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
 from smsd.core.pacer import Pacer
-from smsd.core.turns import Turns
+from smsd.core.turns import EVERY_PRIORITY, Turns
 from smsd.flow.ports import Broker, Journal, Meter
 from smsd.flow.report import Reporter
 from smsd.settings.model import Provider
@@ -61,6 +61,8 @@ class Lane:
         self.turns = Turns()
         self.link: SubmitLink | None = None
         self.paused = False
+        self.quiet: frozenset[int] = frozenset()
+        """Priorities that wait at the broker for now."""
         self.stopping = False
         self.resting_until = 0.0
         """Loop time before which nothing is sent: the provider is out of credit."""
@@ -106,13 +108,16 @@ class Lane:
             self._waking = True
             self._loop.call_soon(self._pump)
 
-    def take_out(self) -> list[Message]:
-        """Everything that waits and has no part on its way."""
-        for message, part in self._ready:
-            self._take_back(message, part)
-        self._ready.clear()
-        self._expiring.clear()
-        return self.turns.clear()
+    def take_out(self, priorities: Collection[int] = EVERY_PRIORITY) -> list[Message]:
+        """Everything of these priorities that waits and has no part on its way."""
+        ready, self._ready = self._ready, deque()
+        for message, part in ready:
+            if message.priority in priorities:
+                self._take_back(message, part)
+            else:
+                self._ready.append((message, part))
+        self._expiring = {message for message in self._expiring if message.priority not in priorities}
+        return self.turns.clear(priorities)
 
     def waiting(self) -> list[Message]:
         return self.turns.all()
@@ -175,7 +180,7 @@ class Lane:
     def _write(self, message: Message, part: Part, now: float) -> bool:
         """Writes the part if its token is there; takes it back if the facts have changed since its turn."""
         link = self.link
-        stale = message.ending is not None or _has_expired(message, time.time())
+        stale = message.ending is not None or message.priority in self.quiet or _has_expired(message, time.time())
         if link is None or not link.submits or stale or self._stands_still(now):
             self._take_back(message, part)
             return True

@@ -3,7 +3,7 @@
 Everything here is called on the one loop, and nothing waits: what takes time calls back.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from smsd.core.message import Known, Message, Part
@@ -51,7 +51,9 @@ class Broker(Protocol):
     ) -> None:
         """A delivery's body and properties to another exchange, with more headers."""
 
-    def consume(self, provider: str, prefetch: int) -> None: ...
+    def consume(self, provider: str, prefetch: int, priorities: Collection[int]) -> None:
+        """Reads the queues of these priorities, and no others of the provider's."""
+
     def stop_consuming(self, provider: str) -> None: ...
 
 

@@ -11,7 +11,7 @@ import codecs
 import re
 from datetime import time
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
@@ -249,6 +249,10 @@ class QuietHours(Section):
         if end == info.data.get("start"):
             raise rule("must differ from `from`")
         return end
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
 
 def fitting_sender(sender: str) -> str:

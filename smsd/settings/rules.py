@@ -12,7 +12,7 @@ from smsd.settings.problems import Path
 RESERVED = frozenset({"smsd", "all", "unknown", "default"})
 SMPP_PASSWORD = 8  # octets: SMPP 3.4 §5.2.2; most providers of today take more
 NOT_ACTIVE = "not active yet in this version"
-NOT_ACTIVE_YET = ("per_recipient", "block_list", "prefer", "kind", "quiet_hours")
+NOT_ACTIVE_YET = ("per_recipient", "block_list", "prefer", "kind")
 
 
 def name_problem(name: str) -> str | None:

@@ -18,6 +18,7 @@ from smsd.settings.problems import SECRET_KEYS, Mark, Path, Problems
 from smsd.settings.scalars import same_code
 
 MAX_DEPTH = 20  # the models nest 5 deep
+TOO_DEEP = "nested too deep"
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 KNOWN_TAGS = "tag:yaml.org,2002:"
 CODED = frozenset({"errors", "tlvs"})  # their keys are numbers: 0xFE and 254 are one key
@@ -88,6 +89,8 @@ def compose(text: str, problems: Problems) -> Place:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         sentence = " ".join(filter(None, (error.problem, error.context)))
+        if "maximum nesting depth" in sentence:  # of libyaml's own, since PyYAML 6.0.4
+            sentence = TOO_DEEP
         raise Unreadable(_mark(where) if where else Mark(1, 1), sentence) from None
 
 
@@ -116,7 +119,7 @@ class _Composer:
     def node(self, event: Any, path: Path) -> Place:
         mark = _mark(event.start_mark)
         if len(path) > MAX_DEPTH:
-            raise Unreadable(mark, "nested too deep")
+            raise Unreadable(mark, TOO_DEEP)
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, mark)
         if event.tag is not None and not event.tag.startswith(KNOWN_TAGS):

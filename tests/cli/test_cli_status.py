@@ -129,6 +129,31 @@ def test_what_is_wrong_and_what_is_paused_is_told(capsys: pytest.CaptureFixture[
     assert "62.5 / 1000    3/10        1/2/300  ESME_RINVPASWD [0x0E]; next try in 300 s" in row
 
 
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("connection open (transceiver at h:1, SMSC a; b)", "0/0/0"),
+        (
+            "connection open (transceiver at h:1, SMSC a; b); quiet until 08:00 (bulk)",
+            "0/0/0    quiet until 08:00 (bulk)",
+        ),
+        ("connection closed: no answer; quiet until 08:00 (bulk)", "0/0/0    no answer; quiet until 08:00 (bulk)"),
+    ],
+)
+def test_quiet_hours_are_told_and_what_other_columns_say_is_not(
+    detail: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider = {
+        "active": True, "state": "open", "since": None, "host": "h:1", "max_rate": None, "rate_now": None,
+        "window": 10, "window_used": 0, "waiting": dict.fromkeys(("urgent", "normal", "bulk"), 0),
+        "paused": False, "detail": detail,
+    }  # fmt: skip
+    whole = {"node": "n", "version": "0.1.0", "started_at": None, "broker": {"state": "connected"}}
+    show({**whole, "providers": {"p": provider}})
+    row = capsys.readouterr().out.splitlines()[-1].rstrip()
+    assert " ".join(row.split()).endswith(" ".join(told.split()))
+
+
 def test_a_bad_configuration_ends_with_78(tmp_path: Path) -> None:
     config = tmp_path / "smsd.yaml"
     config.write_text("providers: 7\n")

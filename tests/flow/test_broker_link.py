@@ -213,6 +213,65 @@ def test_consumers_that_come_and_go_quickly_end_as_wanted(broker_url: str, prefi
     asyncio.run(scene())
 
 
+def test_only_the_queues_of_the_priorities_wanted_are_read(broker_url: str, prefix: str) -> None:
+    """What one priority gives back when it is wanted no more waits in its queue until it is wanted again."""
+    keys = ("p.urgent", "p.normal", "p.bulk")
+
+    async def scene() -> None:
+        link = Link(broker_url, prefix)
+        async with running(link, broker_url):
+            link.consume("p", 10)
+            for key in keys:
+                rabbit.publish_all(broker_url, f"{prefix}.requests", key, [{"id": f"m{n}"} for n in range(15)])
+            await eventually(lambda: len(link.came) == 30)
+            link.consume("p", 10, {0})
+            for delivery in link.came:
+                if delivery.priority:
+                    delivery.give_back()
+            with rabbit.connect(broker_url) as connection:
+
+                def found() -> list[tuple[int, int]]:
+                    return [rabbit.depth(connection, f"{prefix}.requests.{key}") for key in keys]
+
+                await eventually(lambda: found() == [(5, 1), (15, 0), (15, 0)])
+                for delivery in link.came:
+                    delivery.ack()
+                await eventually(lambda: found() == [(0, 1), (15, 0), (15, 0)])
+                link.consume("p", 10, {1, 2})
+                await eventually(lambda: found() == [(0, 0), (5, 1), (5, 1)])
+            assert [delivery.priority for delivery in link.came].count(0) == 15
+            assert link.ups == [True]
+
+    asyncio.run(scene())
+
+
+def test_a_wish_that_changes_quickly_ends_as_wanted_and_survives_a_reconnect(broker_url: str, prefix: str) -> None:
+    wishes: tuple[set[int], ...] = ({0, 1, 2}, {0}, {1, 2}, set(), {2}, {0, 1})
+
+    async def scene() -> None:
+        link = Link(broker_url, prefix)
+        async with running(link, broker_url):
+            with rabbit.connect(broker_url) as connection:
+
+                def consumers() -> list[int]:
+                    return [rabbit.depth(connection, f"{prefix}.requests.p.{name}")[1] for name in rabbit.PRIORITIES]
+
+                for pause in (0, 0.0005, 0.001, 0.002, 0.004, 0.01):
+                    for wish in wishes:
+                        link.consume("p", 10, wish)
+                        await asyncio.sleep(pause)
+                    await eventually(lambda: consumers() == [1, 1, 0])
+                link.consume("p", 20, {0, 1})
+                await eventually(lambda: consumers() == [1, 1, 0])
+                link._session._publisher.basic_publish("no-such-exchange", "", b"")
+                await eventually(lambda: link.ups == [True, False, True])
+                await eventually(lambda: consumers() == [1, 1, 0])
+                link.stop_consuming("p")
+                await eventually(lambda: consumers() == [0, 0, 0])
+
+    asyncio.run(scene())
+
+
 def test_a_delivery_acked_twice_or_after_its_session_harms_nobody(broker_url: str, prefix: str) -> None:
     async def scene() -> None:
         link = Link(broker_url, prefix)

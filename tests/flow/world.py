@@ -10,7 +10,7 @@ import inspect
 import itertools
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -132,6 +132,8 @@ class Broker:
         self.copies: list[tuple[str, Publication]] = []
         self.prefetch: dict[str, int] = {}
         """Of those whose queues are read."""
+        self.priorities: dict[str, Collection[int]] = {}
+        """Which of their queues that are."""
 
     def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
         self.published.append((publication, then))
@@ -144,11 +146,12 @@ class Broker:
     ) -> None:
         self.forwarded.append((delivery, (exchange, key), headers, then))
 
-    def consume(self, provider: str, prefetch: int) -> None:
+    def consume(self, provider: str, prefetch: int, priorities: Collection[int]) -> None:
         self.prefetch[provider] = prefetch
+        self.priorities[provider] = priorities
 
     def stop_consuming(self, provider: str) -> None:
-        del self.prefetch[provider]
+        del self.prefetch[provider], self.priorities[provider]
 
     def confirm(self, answer: Confirm = Confirm.DONE) -> None:
         """Answers everything that was published."""

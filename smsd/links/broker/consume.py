@@ -17,6 +17,7 @@ class Delivery:
         self._channel = channel
         self._properties = properties
         self._tag: int = method.delivery_tag
+        channel.came(self._tag)
         self.body = body
         self.key: str = _text(method.routing_key) or ""
         self.redelivered: bool = method.redelivered
@@ -63,7 +64,10 @@ class ConsumeChannel:
         self._channel = channel
         self._ask = ask
         self._loop = asyncio.get_running_loop()
-        self._tags: list[str] = []
+        self._consumers: dict[str, str] = {}
+        """Consumer tags by queue."""
+        self._newest = 0
+        """The highest delivery tag that came."""
         self._low = 1
         """The lowest delivery tag that is not acked."""
         self._acked: set[int] = set()
@@ -77,16 +81,28 @@ class ConsumeChannel:
     async def consume(self, queue: str, prefetch: int, deliver: Callable[..., None], **options: Any) -> None:
         """Starts a consumer with a prefetch of its own (basic.qos counts for the consumers that come after it)."""
         await self._ask(lambda done: self._channel.basic_qos(prefetch_count=prefetch, callback=done))
-        await self._ask(
-            lambda done: self._tags.append(self._channel.basic_consume(queue, deliver, callback=done, **options))
-        )
 
-    def cancel(self) -> None:
-        """No more deliveries; what was delivered can still be acked."""
-        for tag in self._tags:
-            if self.is_open:
-                self._channel.basic_cancel(tag)
-        self._tags.clear()
+        def start(done: Callable[..., None]) -> None:
+            self._consumers[queue] = self._channel.basic_consume(queue, deliver, callback=done, **options)
+
+        await self._ask(start)
+
+    @property
+    def queues(self) -> list[str]:
+        """Those that are read."""
+        return list(self._consumers)
+
+    def cancel(self, queue: str) -> None:
+        """No more deliveries from there; what was delivered can still be acked."""
+        tag = self._consumers.pop(queue, None)
+        if tag is not None and self.is_open:
+            self._channel.basic_cancel(tag)
+
+    def came(self, tag: int) -> None:
+        """A delivery came. Those left out before it were of a cancelled consumer: pika has rejected them by itself."""
+        for rejected in range(self._newest + 1, tag):
+            self._settled(rejected)
+        self._newest = tag
 
     def ack(self, tag: int) -> None:
         if tag < self._low or tag in self._acked:

@@ -6,20 +6,28 @@ outbox still holds them and is told by `on_down`.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 from smsd.core.backoff import Backoff
 from smsd.core.contract import PRIORITIES
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
 from smsd.core.topology import Topology, work_queue
+from smsd.core.turns import EVERY_PRIORITY
 from smsd.links.broker import amqp
 from smsd.links.broker.amqp import AmqpSession
 from smsd.links.broker.consume import ConsumeChannel, Delivery
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one try at one node of the cluster, authentication included."""
+
+
+class Wanted(NamedTuple):
+    """What is to be read of a provider's work queues."""
+
+    prefetch: int
+    priorities: frozenset[int]
 
 
 class BrokerLink:
@@ -48,12 +56,12 @@ class BrokerLink:
         self._begun = False
         self._blocked = False
         self._channels: dict[str, ConsumeChannel] = {}
-        self._wanted: dict[str, int] = {}
+        self._wanted: dict[str, Wanted] = {}
         self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None]]] = {}
         self._returned: set[int] = set()
         self._tag = 0
         self._starts: dict[str, asyncio.Task[None]] = {}
-        """The last start of each provider's consumers."""
+        """Who starts each provider's consumers, on this session."""
         self.state = "never connected"
         self.copies_dropped = 0
         """reply_to copies that nobody could be found for."""
@@ -109,8 +117,8 @@ class BrokerLink:
             self.state = f"connected to {amqp.shown(url)}"
             self._backoff.reset()
             self.on_up()
-            for provider, prefetch in self._wanted.items():
-                self._start_consuming(provider, prefetch)
+            for provider in self._wanted:
+                self._start_consuming(provider, session)
             return await ended
         except LinkDown as down:
             return down.reason
@@ -137,6 +145,9 @@ class BrokerLink:
     async def _forget(self, session: AmqpSession) -> None:
         self._session, self._up = None, False
         self._channels.clear()
+        for start in self._starts.values():
+            start.cancel()
+        self._starts.clear()
         self._unconfirmed.clear()
         self._returned.clear()
         self._set_blocked(False)
@@ -155,44 +166,58 @@ class BrokerLink:
 
     # --- consuming
 
-    def consume(self, provider: str, prefetch: int) -> None:
-        """Wants the provider's three queues read, now and after every reconnect."""
-        if self._wanted.get(provider) == prefetch:
+    def consume(self, provider: str, prefetch: int, priorities: Collection[int] = EVERY_PRIORITY) -> None:
+        """Wants the queues of these priorities read, and no others of the provider's, now and after every reconnect."""
+        before = self._wanted.get(provider)
+        wanted = self._wanted[provider] = Wanted(prefetch, frozenset(priorities))
+        if wanted == before:
             return
-        self._wanted[provider] = prefetch
-        if self._up:
-            self._start_consuming(provider, prefetch)
+        kept = wanted.priorities if before is not None and before.prefetch == prefetch else frozenset[int]()
+        self._cancel(provider, EVERY_PRIORITY - kept)
+        if self._up and self._session is not None:
+            self._start_consuming(provider, self._session)
 
     def stop_consuming(self, provider: str) -> None:
         """No more deliveries; those that came can still be acked or given back."""
         self._wanted.pop(provider, None)
+        self._cancel(provider, EVERY_PRIORITY)
+
+    def _cancel(self, provider: str, priorities: Collection[int]) -> None:
         if channel := self._channels.get(provider):
-            channel.cancel()
+            for priority in priorities:
+                channel.cancel(self._queue(provider, priority))
 
-    def _start_consuming(self, provider: str, prefetch: int) -> None:
-        if (earlier := self._starts.get(provider)) is not None:
-            earlier.cancel()  # two of them at a time would leave consumers that nobody can cancel
-        self._starts[provider] = asyncio.create_task(self._consume(provider, prefetch))
+    def _queue(self, provider: str, priority: int) -> str:
+        return work_queue(self._prefix, provider, PRIORITIES[priority])
 
-    async def _consume(self, provider: str, prefetch: int) -> None:
-        session = self._session
-        if session is None:
-            return
+    def _start_consuming(self, provider: str, session: AmqpSession) -> None:
+        """One task at a time: two would leave consumers that nobody can cancel."""
+        earlier = self._starts.get(provider)
+        if earlier is None or earlier.done():
+            self._starts[provider] = asyncio.create_task(self._consume(provider, session))
+
+    async def _consume(self, provider: str, session: AmqpSession) -> None:
+        """Starts consumers until all that is wanted is read, whatever becomes of the wish meanwhile."""
         try:
             channel = self._channels.get(provider)
             if channel is None:
                 channel = await session.consumer(provider)
-                self._channels[provider] = channel
-            else:
-                channel.cancel()
-            for priority, name in enumerate(PRIORITIES):
-                if self._wanted.get(provider) != prefetch:
-                    channel.cancel()
+                if session is not self._session:
                     return
-                deliver = self._deliver(channel, self.on_delivery, priority)
-                await channel.consume(work_queue(self._prefix, provider, name), prefetch, deliver)
+                self._channels[provider] = channel
+            while (priority := self._not_read_yet(provider, channel)) is not None:
+                wanted, queue = self._wanted[provider], self._queue(provider, priority)
+                await channel.consume(queue, wanted.prefetch, self._deliver(channel, self.on_delivery, priority))
+                now = self._wanted.get(provider)
+                if now is None or now.prefetch != wanted.prefetch or priority not in now.priorities:
+                    channel.cancel(queue)
         except LinkDown:
             return  # the session is over; the next one starts the consumers again
+
+    def _not_read_yet(self, provider: str, channel: ConsumeChannel) -> int | None:
+        wanted = self._wanted.get(provider)
+        priorities = sorted(wanted.priorities) if wanted is not None else ()
+        return next((each for each in priorities if self._queue(provider, each) not in channel.queues), None)
 
     def _deliver(self, channel: ConsumeChannel, arrived: Callable[[Delivery], None], priority: int = 1) -> Any:
         def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
