@@ -1,5 +1,5 @@
 # Each target is one or two lines that could as well be typed.
-.PHONY: help demo test quirks check bench chaos clean
+.PHONY: help demo test quirks check bench chaos fuzz clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -14,6 +14,7 @@ test: ## set up, check, and run the tests (ARGS="tests/core -k text")
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 quirks: ## the quirks of SMSCs that we survive, by number, each line a test (tests/quirks)
+	@deploy/setup.sh test
 	@.venv/bin/python -m pytest tests/quirks --collect-only | \
 		sed -nE 's/.*::test_q([0-9]+)_([^[]+).*/Q\1 \2/p' | tr _ ' ' | sort -uV
 
@@ -30,6 +31,10 @@ bench: ## measure throughput, pacing and delays
 chaos: ## faults at random moments under load, then every message accounted for (MINUTES=10 SEED=1)
 	deploy/setup.sh test
 	.venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## mutated PDUs into a live bind, between real traffic that must not suffer (PDUS=1000000 SEED=1)
+	deploy/setup.sh test
+	.venv/bin/python -m tests.fuzz --pdus $(or $(PDUS),1000000) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove what was built, the virtual environment too
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .run build dist smsd.egg-info

@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from rig.wounds import wound
 from session_peer import LIMITS, bound, connected
 
 from smsd.core.errors import RemoteProtocolError
@@ -35,24 +36,11 @@ def mutants(count: int, wrong_lengths: float) -> Iterator[bytes]:
     """Whole PDUs with one to four wounds. In all but a share of them the command_length is set right again, or no
     wound but one of the length itself would ever reach the body."""
     chance = random.Random(SEED)
-    pick, below = chance.choice, chance.randrange
     whole = whole_pdus()
     for _ in range(count):
-        mutant = bytearray(pick(whole))
-        for _ in range(below(4) + 1):
-            at, wound = below(len(mutant) or 1), below(6)
-            if wound == 0:
-                mutant[at : at + 1] = bytes((below(256),))
-            elif wound == 1:
-                mutant[at : at + 1] = pick((b"\0", b"\x7f", b"\x80", b"\xff"))
-            elif wound == 2:
-                del mutant[at:]
-            elif wound == 3:
-                del mutant[at : at + below(8)]
-            elif wound == 4:
-                mutant[at:at] = chance.randbytes(below(12))
-            else:
-                mutant[at:at] = pick(whole)
+        mutant = bytearray(chance.choice(whole))
+        for _ in range(chance.randrange(4) + 1):
+            wound(mutant, whole, chance)
         if chance.random() >= wrong_lengths:
             mutant.extend(bytes(max(0, MIN_PDU - len(mutant))))
             mutant[:4] = len(mutant).to_bytes(4, "big")

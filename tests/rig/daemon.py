@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -118,5 +119,17 @@ class Daemon:
         """What it logged; a line that is no JSON object is an error."""
         return [json.loads(line) for line in self._stderr.read_text().splitlines() if line.startswith("{")]
 
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Its lines of one event; the log may be longer than memory should hold."""
+        with self._stderr.open() as lines:
+            return [json.loads(line) for line in lines if f'"event":"{event}"' in line]
+
     def tail(self) -> str:
-        return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-LINES_SHOWN:])
+        with self._stderr.open(errors="replace") as lines:
+            return "".join(deque(lines, LINES_SHOWN)).rstrip("\n")
+
+    def rss(self) -> float:
+        """MB of memory that it has now."""
+        self._alive()
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024

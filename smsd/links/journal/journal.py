@@ -6,7 +6,6 @@ when it is needed. What waits to be committed holds its message, so that the fil
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
@@ -40,7 +39,8 @@ class SqliteJournal:
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
         self._remembered: dict[str, Known] = {}
         """Of requests that never became a message, until the file knows them."""
-        self._recent: deque[tuple[Message, list[str]]] = deque()
+        self._recent: dict[int, tuple[Message, list[str]]] = {}
+        """By their number, the oldest first."""
         self._names: dict[str, tuple[Message, Part]] = {}
         """SMSC ids of recent messages."""
         file.rotate(time.time())
@@ -116,12 +116,16 @@ class SqliteJournal:
         for name in names:
             self._commits.put(f"smsc_id_{start}", (name, no, part.n))
             self._names[name] = (message, part)
-        self._recent.append((message, names))
+        self._recent.setdefault(no, (message, []))[1].extend(names)
         if len(self._recent) > RECENT:
-            old, of_old = self._recent.popleft()
-            for name in of_old:
-                if (found := self._names.get(name)) is not None and found[0] is old:
-                    del self._names[name]
+            self._let_go(next(iter(self._recent)))
+
+    def _let_go(self, no: int) -> None:
+        """Its receipts are matched through the file from now on."""
+        message, names = self._recent.pop(no)
+        for name in names:
+            if (found := self._names.get(name)) is not None and found[0] is message:
+                del self._names[name]
 
     def conclude(self, message: Message, result: Publication, final: bool) -> None:
         """A result of a message."""
@@ -131,6 +135,8 @@ class SqliteJournal:
             facts["corrects"] = message.corrects
         self._put_result(start, no, result)
         self.note(message, RESULT, **facts)
+        if final and no in self._recent:
+            self._let_go(no)
 
     def await_receipt(self, message: Message, due: float | None) -> None:
         """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more."""
