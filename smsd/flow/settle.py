@@ -24,6 +24,12 @@ from smsd.settings.model import Provider
 
 log = structlog.get_logger("smsd.settle")
 
+MISREAD = (0x02, 0x03)
+"""ESME_RINVCMDLEN and ESME_RINVCMDID."""
+
+MISREADINGS = 5
+"""So many of them in a row are a fault of the bind."""
+
 REST = 60.0
 """Seconds that a provider without credit is left alone before it is tried again, at most."""
 
@@ -54,6 +60,8 @@ class Settler:
         self._clock = clock
         self._on_settled = on_settled
         self._group = group
+        self._misreadings = 0
+        """Answers in a row by which the SMSC could not read us."""
 
     # --- answered
 
@@ -79,11 +87,20 @@ class Settler:
             message.end(Ending("rejected", reason(status, self.provider.errors), explain(status), True, status))
             self._note(message, ANSWER, part)
             self._lane.conclude(message)
-            return False
+            return self._misread(status)
         return self._refused_for_now(message, part, status, kind)
+
+    def _misread(self, status: int) -> bool:
+        """Whether the SMSC says once too often that it can't read us: then the stream, not the message, is at fault."""
+        self._misreadings = self._misreadings + 1 if status in MISREAD else 0
+        if self._misreadings < MISREADINGS:
+            return False
+        self._misreadings = 0
+        return True
 
     def _accept(self, message: Message, part: Part, smsc_id: str) -> tuple[str, ...]:
         """Returns what its receipts may be found by."""
+        self._misreadings = 0
         part.status = SENT
         part.smsc_id = smsc_id or None
         part.body = b""  # never sent again: not worth its memory while receipts are awaited

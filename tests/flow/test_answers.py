@@ -216,6 +216,19 @@ async def test_a_fault_of_the_bind_awaits_the_answers_of_the_others_and_sends_ea
 
 
 @in_a_loop
+async def test_an_smsc_that_can_not_read_us_five_times_in_a_row_is_bound_anew() -> None:
+    async with world({"errors": [{"text": "x", "status": "0x03"}]}) as w:
+        for text in "xxxxaxxxx":
+            w.come(w.request(text))
+            await w.settle()
+        await eventually(lambda: len(w.results()) == 9)
+        assert [event["event"] for event in w.smsc.record.events()].count("bound") == 1
+        w.come(w.request("x"))
+        await eventually(lambda: [event["event"] for event in w.smsc.record.events()].count("bound") == 2)
+        assert [result["status"] for result in w.results()].count("rejected") == 9
+
+
+@in_a_loop
 async def test_tls_files_that_can_not_be_read_are_a_reason_for_this_provider_alone() -> None:
     async with world(bound=False, tls={"ca_file": "/nowhere/ca.pem"}) as w:
         await eventually(lambda: "TLS" in w.holding.detail)
