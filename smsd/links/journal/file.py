@@ -7,6 +7,7 @@ One thread at a time may use a `File`.
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,9 +25,9 @@ PARTITIONS = 4
 CHECKED_MAX = 256 * 1024 * 1024
 """Octets up to which the whole file is checked when it is opened (about a second)."""
 
-CHECKPOINT = 256
-"""Pages of 4 KiB in the write-ahead log at which they are moved to the file itself. A small disk must not be filled by
-the log alone: once it is, there is no room to move anything."""
+CHECKPOINT = 1000
+"""Pages of 4 KiB in the write-ahead log at which they are moved to the file itself. On a disk with less than 32 MB of
+room it is fewer: a log that has filled the disk leaves no room to move anything."""
 
 CHUNK = 100
 """Rows of one statement: few statements mean few hand-overs of the interpreter's lock to the loop's thread."""
@@ -84,7 +85,7 @@ class File:
             with _damage_told(path):
                 self._check()
                 self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {_checkpoint(path)}")
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
                 self._migrate()
                 self.run = self._begin_run()
@@ -266,6 +267,11 @@ def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
         while len(rows) - at >= size:
             yield rows[at : at + size]
             at += size
+
+
+def _checkpoint(path: str) -> int:
+    room = shutil.disk_usage(Path(path).parent).free // 4096
+    return max(50, min(CHECKPOINT, room // 8))
 
 
 def _open(path: str) -> sqlite3.Connection:
