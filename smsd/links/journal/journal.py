@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
+from smsd.core.contract import dumps
 from smsd.core.life import INTENT, RESULT, head
 from smsd.core.message import IN_FLIGHT, Known, Message, Part
 from smsd.core.publication import Publication
@@ -101,7 +102,7 @@ class SqliteJournal:
     def note(self, message: Message, kind: str, part: Part | None = None, **facts: Any) -> None:
         """A step of a message, or of one part of it; the outcome of its intent, if it had one."""
         start, no = self._place(message)
-        written = json.dumps(facts, separators=(",", ":"), default=str) if facts else ""
+        written = dumps(facts).decode() if facts else ""
         row = (no, next(self._numbers), time.time(), kind, part.n if part is not None else 0, written)
         self._commits.put(f"step_{start}", row)
         self._commits.batch.held.append(message)
