@@ -277,15 +277,14 @@ class Intake:
             sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
             self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
         elif answer is None:
-            self._given_up(delivery, None, known, provider, gave_up, None)
+            self._given_up(delivery, known, provider, gave_up, None)
         else:
-            give_up = partial(self._given_up, delivery, request, known, provider, gave_up)
+            give_up = partial(self._given_up, delivery, known, provider, gave_up)
             self._journal.look_up(known["id"], partial(self._with_delivery, delivery, give_up))
 
     def _given_up(
         self,
         delivery: Delivery,
-        request: SendRequest | None,
         known: dict[str, Any],
         provider: str,
         why: Any,
@@ -294,8 +293,8 @@ class Intake:
         """The broker gave up on it: what is known of it already counts more than that."""
         if before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
-        elif request is not None and before is not None and before.message is not None and before.message.held:
-            self._resume(delivery, request, before.message)
+        elif before is not None and before.message is not None and before.message.held:
+            self._to_its_queue(delivery)  # where it waits as long as it has to, paused for instance
         elif before is not None and before.message is not None:
             before.message.attach(delivery)
         else:
@@ -304,7 +303,7 @@ class Intake:
             self._reporter.reject(delivery, error, known, provider, status="failed", permanent=False)
 
     def _to_its_queue(self, delivery: Delivery) -> None:
-        """It was published before its queue existed; now it does."""
+        """It was published before its queue existed, or the queue gave up on it while it rested there."""
 
         def answered(answer: Confirm) -> None:
             if answer is Confirm.DONE:

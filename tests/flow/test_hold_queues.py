@@ -60,17 +60,23 @@ async def test_two_copies_of_a_held_message_give_one_submit_and_both_are_acked()
 
 
 @in_a_loop
-async def test_a_held_message_that_its_queue_gave_up_on_goes_on() -> None:
+async def test_a_held_message_that_its_queue_gave_up_on_goes_back_there_and_on_when_its_time_has_come() -> None:
     """Handed over before, then back in its queue; a policy or RabbitMQ 4's delivery limit may send it to `returned`."""
     async with world({"errors": [{"status": "0x58", "times": 1}]}) as w:
         w.come(w.request())
         await eventually(lambda: w.smsc.record.statuses[0x58] == 1 and w.holding.lane.waiting())
         w.holding.pause("by a test")
         assert (await w.known()).message.held
-        w.holding.resume("by a test")
         back = w.request(id="m1", headers={"x-first-death-reason": "delivery_limit"})
         w.intake.returned(back)
+        await eventually(lambda: w.broker.forwarded)
+        _, where, _, then = w.broker.forwarded.pop()
+        assert where == ("sms.requests", "p")
+        then(Confirm.DONE)
+        assert (back.acks, back.given_back) == (1, 0)
+        w.holding.resume("by a test")
+        again = w.come(w.request(id="m1"))
         await eventually(w.results)
         w.broker.confirm()
-        assert back.acks == 1
+        assert again.acks == 1
         assert (await w.known()).result.key == "p.sent"
