@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rig import rabbit
+from rig.stage import Stage
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +25,16 @@ def broker_url() -> Iterator[str]:
 def prefix() -> str:
     """A `broker.prefix` of the test's own, see rig.rabbit."""
     return rabbit.unique_prefix()
+
+
+@pytest.fixture
+def stage(broker_url: str, prefix: str, tmp_path: Path) -> Iterator[Stage]:
+    """Names of the test's own on the shared broker, and what it starts."""
+    stage = Stage(broker_url, prefix, tmp_path)
+    try:
+        yield stage
+    finally:
+        stage.close()
 
 
 @pytest.fixture

@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 
-from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.cli.options import config_option, duration, json_option, load_or_exit
 from smsd.core.contract import PRIORITIES, REQUEST_TYPE, dumps
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
 from smsd.links.broker.client import Client, connected
 from smsd.settings.model import Settings
-from smsd.settings.scalars import seconds
 
 GOOD = ("sent", "delivered")
 """Final statuses that count as success."""
@@ -25,13 +24,6 @@ GOOD = ("sent", "delivered")
 
 class _Unavailable(click.ClickException):
     exit_code = os.EX_TEMPFAIL
-
-
-def _duration(_: click.Context, __: click.Parameter, value: str) -> float:
-    try:
-        return float(seconds(value))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no duration; write it like 500ms, 30s or 5m") from None
 
 
 @click.command()
@@ -42,7 +34,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str) -> float:
 @click.option("--priority", type=click.Choice(PRIORITIES), default="normal", show_default=True)
 @click.option("--id", "request_id", metavar="ID", help="The request's own id; else a new one.")
 @click.option("--wait", is_flag=True, help="Follow the results until the final one.")
-@click.option("--timeout", default="60s", show_default=True, callback=_duration, help="How long --wait waits.")
+@click.option("--timeout", default="60s", show_default=True, callback=duration, help="How long --wait waits.")
 @json_option
 @config_option
 def send(

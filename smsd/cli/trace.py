@@ -6,11 +6,9 @@ from typing import Any
 
 import click
 
-from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.cli.options import config_option, journal_or_exit, json_option, load_or_exit
 from smsd.core.contract import timestamp
-from smsd.core.errors import JournalDamaged
 from smsd.core.smpp import status as smpp_status
-from smsd.links.journal.file import DiskTrouble, Reading
 from smsd.links.journal.history import life
 
 SAID_ELSEWHERE = ("at", "step", "segment", "last_status", "age", "ending", "result_id")
@@ -26,15 +24,8 @@ def trace(message_id: str, as_json: bool, config: str) -> None:
     ID is the request's own. A request that was not handed over yet is not in the journal: it waits in RabbitMQ.
     """
     settings = load_or_exit(config, secrets=False)
-    try:
-        file = Reading(settings.journal.path)
-        try:
-            found = life(file, message_id)
-        finally:
-            file.close()
-    except (JournalDamaged, DiskTrouble) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+    with journal_or_exit(settings.journal.path) as file:
+        found = life(file, message_id)
     if found is None:
         click.echo(
             f"nothing is known of {message_id!r}: it was not handed over yet (then it waits in RabbitMQ), or it was no "

@@ -55,6 +55,7 @@ class Supervisor:
         except Exception as error:
             self._tell("bind", error)
             if message is not None:
+                message.todo.clear()  # parked as it is: what is not out stays so
                 deliveries, message.deliveries = message.deliveries, []
                 for delivery in deliveries:
                     self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")

@@ -127,7 +127,7 @@ def test_an_unknown_provider_is_a_usage_error_that_lists_the_known_ones(scene: S
 def test_a_timeout_needs_its_unit(scene: Scene, timeout: str) -> None:
     done = scene.send("p", "+79000000017", "hello", "--wait", "--timeout", timeout)
     assert done.exit_code == 2
-    assert "is no duration; write it like 500ms, 30s or 5m" in done.stderr
+    assert "is no duration: write it like 500ms, 30s, 24h or 7d" in done.stderr
 
 
 def test_a_broker_out_of_reach_ends_with_75_and_no_secret(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """What the provider says, and what it says too late, too often, or in the middle of a failure of ours."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from world import eventually, in_a_loop, stalled, unwritable, world
 
-from smsd.core.message import Message
+from smsd.core.message import Message, Part
 from smsd.flow import receipts
 from smsd.links.journal import commits
 from smsd.simulator.orders import Inbound
@@ -213,6 +214,26 @@ async def test_a_fault_of_the_bind_awaits_the_answers_of_the_others_and_sends_ea
         assert w.smsc.counts()["submits"] == 8
         assert [event["event"] for event in w.smsc.record.events()].count("bound") == 2
         assert "unbound" in [event["event"] for event in w.smsc.record.events()]
+
+
+@in_a_loop
+async def test_of_a_message_that_makes_us_fail_nothing_more_is_sent() -> None:
+    """What nobody foresaw is played by a journal that fails at the second segment."""
+    async with world() as w:
+        intend = w.journal.intend
+
+        def failing(message: Message, part: Part, then: Any) -> None:
+            if part.n == 2:
+                raise RuntimeError("nobody foresaw it")
+            intend(message, part, then)
+
+        w.journal.intend = failing
+        delivery, other = w.come(w.request(LONG)), w.come(w.request())
+        await eventually(lambda: len(w.results()) == 1)
+        await w.settle()
+        w.broker.confirm()
+        assert (w.buried, delivery.acks, other.acks) == ([delivery], 0, 1)
+        assert w.smsc.counts()["submits"] == 2
 
 
 @in_a_loop
