@@ -36,18 +36,34 @@ apt_install() {
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends "$@"
 }
 
-# Debian would start the broker at once, on all interfaces, with its guest account.  We only want its files.
-install_rabbitmq() {
+# Debian would start a service at once, and at each boot, on all interfaces.  We only want its files.
+install_without_starting() {
+    local package=$1 unit
+    shift
     if [ ! -e "$policy" ]; then
         trap 'as_root rm -f "$policy"' EXIT
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
     fi
-    apt_install rabbitmq-server
-    for unit in rabbitmq-server.service epmd.service epmd.socket; do # nor at the next boot
+    apt_install "$package"
+    for unit in "$@"; do
         have systemctl && as_root systemctl --quiet disable "$unit" 2>/dev/null || true
     done
+}
+
+install_rabbitmq() {
+    install_without_starting rabbitmq-server rabbitmq-server.service epmd.service epmd.socket
     say "the system's own broker is left off; ours are private nodes on 127.0.0.1"
+}
+
+# What checks the alert rules, the unit and the package, and what looks at the status page.
+install_judges() {
+    have promtool || install_without_starting prometheus prometheus.service
+    have systemd-analyze || apt_install systemd
+    have chromium || apt_install chromium
+    [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || apt_install fonts-dejavu-core
+    have debootstrap || apt_install debootstrap
+    have dpkg-deb || apt_install dpkg
 }
 
 install_python() {
@@ -90,4 +106,5 @@ if [ "$target" = demo ]; then
 else
     install_project "[test]"
     install_node_smpp
+    install_judges
 fi

@@ -1,6 +1,7 @@
 """Fixtures that every tier may ask for; a broker is started only once a test does."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,4 @@ def own_node() -> Iterator[Any]:
     """A running node for this test alone, to be stopped and killed at will (about 5 s to start)."""
     with rabbit.Node() as node:
         yield node
+        print(f"{node!r}\n{node.last_words()}", file=sys.stderr)  # pytest shows it when the test fails

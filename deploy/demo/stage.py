@@ -6,7 +6,6 @@ does, however that ends (setpriv --pdeathsig).
 
 import json
 import signal
-import socket
 import string
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Any, Self
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "rabbitmq"))
 
-from node import Node, NodeError  # noqa: E402 (a script of its own, found by the line above)
+from node import Node, NodeError, spare_ports  # noqa: E402 (a script of its own, found by the line above)
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
@@ -49,7 +48,7 @@ class Stage:
     def __enter__(self) -> Self:
         with self._exits:
             self.directory = Path(self._exits.enter_context(tempfile.TemporaryDirectory(prefix="smsd-demo-")))
-            self.ports = spare_ports("smpp", "control", "http")
+            self.ports = dict(zip(("smpp", "control", "http"), spare_ports(3), strict=True))
             self._start_node()
             self._write_settings()
             self._start_simulator()
@@ -158,15 +157,6 @@ class Stage:
         except subprocess.TimeoutExpired:
             process.kill()
             self.codes[name] = process.wait()
-
-
-def spare_ports(*names: str) -> dict[str, int]:
-    """Ports on 127.0.0.1 that nobody listens on."""
-    with ExitStack() as held:  # all at once, so that they differ
-        sockets = {name: held.enter_context(socket.socket()) for name in names}
-        for each in sockets.values():
-            each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in sockets.items()}
 
 
 def fetched(what: str | urllib.request.Request) -> Any:

@@ -18,6 +18,7 @@ import atexit
 import contextlib
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -50,8 +51,26 @@ raft.wal_max_size_bytes = 64000000
 LOOPBACK_DISTRIBUTION = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 
-AMQP_GREETING = b"AMQP\x00\x00\x09\x01"  # AMQP 0-9-1 §4.2.2, the protocol header
-EPMD_GREETING = b"\x00\x01n"  # the NAMES_REQ of Erlang's distribution protocol, its length before it
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LOWEST_PORT = 10_240
+"""Spare ports are taken from here up to the ephemeral ones: from those, any connection that somebody opens while a
+node is down could take its port, and a connection to a port where nobody listens can even be to itself."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What makes sure that the one who answers on a port is the one we wait for: a greeting, how the answer begins."""
+
+    greeting: bytes
+    answer: bytes
+
+
+AMQP = Service(b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00")  # AMQP 0-9-1 §4.2.2: Connection.Start on channel 0
+
+
+def epmd(port: int) -> Service:
+    """NAMES_REQ of Erlang's distribution protocol, its length before it; the answer begins with epmd's own port."""
+    return Service(b"\x00\x01n", port.to_bytes(4, "big"))
 
 
 class NodeError(Exception):
@@ -113,7 +132,7 @@ class Node:
         self._detached = detached
         self._epmd: Child | None = None
         self._beam: Child | None = None
-        self._ports = self._recall() or _spare_ports()
+        self._ports = self._recall() or Ports(*spare_ports(3))
         if port is not None:
             self._ports = Ports(port, self._ports.distribution, self._ports.epmd)
         if not detached:
@@ -253,20 +272,21 @@ class Node:
         """An epmd of our own, started first: otherwise the node starts a daemon whose pid nobody knows."""
         if self._epmd is None or not self._epmd.alive():
             self._epmd = self._spawn("epmd", "-address", "127.0.0.1", "-port", str(self._ports.epmd))
-        self._await_service(self._epmd, self._ports.epmd, EPMD_GREETING)
+        self._await_service(self._epmd, self._ports.epmd, epmd(self._ports.epmd))
 
     def _start_beam(self) -> None:
         self._beam = self._spawn(str(RABBITMQ_BIN / "rabbitmq-server"))
         self._remember()
-        self._await_service(self._beam, self.port, AMQP_GREETING)
+        self._await_service(self._beam, self.port, AMQP)
 
-    def _await_service(self, child: Child, port: int, greeting: bytes) -> None:
-        if not _wait_until(lambda: not child.alive() or _answers(port, greeting), START_SECONDS):
-            raise NodeError(f"nothing answers on 127.0.0.1:{port} after {START_SECONDS:.0f} s\n{self._last_words()}")
+    def _await_service(self, child: Child, port: int, service: Service) -> None:
+        if not _wait_until(lambda: not child.alive() or _answers(port, service), START_SECONDS):
+            raise NodeError(f"nothing answers on 127.0.0.1:{port} after {START_SECONDS:.0f} s\n{self.last_words()}")
         if not child.alive():
-            raise NodeError(f"it ended while starting\n{self._last_words()}")
+            raise NodeError(f"it ended while starting\n{self.last_words()}")
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The ends of its logs."""
         logs = [self.directory / "output.log", *sorted(self.directory.glob("log/smsd@localhost.log"))]
         lines = [line for log in logs if log.exists() for line in log.read_text(errors="replace").splitlines()[-15:]]
         return "\n".join(lines)
@@ -301,20 +321,26 @@ def _stat(pid: int) -> tuple[str, int]:
     return fields[0], int(fields[19])
 
 
-def _spare_ports() -> Ports:
+def spare_ports(number: int) -> list[int]:
+    """Ports on 127.0.0.1 that nobody uses, below those that the kernel hands out by itself."""
+    first_ephemeral = int(EPHEMERAL.read_text().split()[0])
+    found: list[int] = []
     with contextlib.ExitStack() as held:  # all at once, so that they differ
-        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return Ports(*(each.getsockname()[1] for each in sockets))
+        while len(found) < number:
+            port = random.SystemRandom().randrange(LOWEST_PORT, first_ephemeral)
+            probe = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
-def _answers(port: int, greeting: bytes) -> bool:
-    """Whether what listens on the port answers the greeting: to accept is not yet to serve."""
+def _answers(port: int, service: Service) -> bool:
+    """Whether what listens on the port is the service: to accept is not yet to serve."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(greeting)
-            return connection.recv(1) != b""
+            connection.sendall(service.greeting)
+            return connection.recv(len(service.answer), socket.MSG_WAITALL) == service.answer
     except OSError:
         return False
 

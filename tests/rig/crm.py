@@ -38,6 +38,7 @@ class Crm:
         self._numbers = itertools.count(1)
         self._connection: Any = None
         self._answers: dict[str, Document] = {}
+        self._trouble = "none"
         self._connect()
 
     def __enter__(self) -> Self:
@@ -99,7 +100,8 @@ class Crm:
         """Reads what comes for that long; survives a broker that goes away."""
         try:
             self._open().process_data_events(seconds)
-        except AMQPError:
+        except AMQPError as error:
+            self._trouble = f"{type(error).__name__} {error!r}"
             time.sleep(seconds)
 
     def result(self, id: str, status: str, timeout: float = 10.0) -> Document:
@@ -147,12 +149,20 @@ class Crm:
         return self._connection
 
     def _connect(self) -> None:
-        self._connection = rabbit.connect(self.url)
-        channel = self._connection.channel()
-        for name in QUEUES:
-            channel.basic_consume(f"{self._prefix}.{name}", getattr(self, f"_take_{name}"))
-        self._replies = channel.queue_declare("", exclusive=True).method.queue
-        channel.basic_consume(self._replies, self._take_answer, auto_ack=True)
+        """Connected is who consumes: a connection on which a queue could not be read yet is closed again."""
+        connection = rabbit.connect(self.url)
+        try:
+            channel = connection.channel()
+            for name in QUEUES:
+                channel.basic_consume(f"{self._prefix}.{name}", getattr(self, f"_take_{name}"))
+            self._replies = channel.queue_declare("", exclusive=True).method.queue
+            channel.basic_consume(self._replies, self._take_answer, auto_ack=True)
+        except AMQPError:
+            if connection.is_open:
+                connection.close()
+            raise
+        self._connection = connection
+        self._trouble = "none"
 
     def _take(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> Message:
         channel.basic_ack(method.delivery_tag)
@@ -185,4 +195,5 @@ class Crm:
     def _summary(self) -> str:
         recent = [(r["id"], r["status"], r["reason"], r["detail"]) for rs in self.results.values() for r in rs[-1:]]
         events = [(each["provider"], each["event"], each["detail"]) for each in self.events[-10:]]
-        return f"results {recent[-10:]}, events {events}, {len(self.dead)} dead"
+        told = f"{len(self.dead)} dead, trouble with the broker: {self._trouble}"
+        return f"results {recent[-10:]}, events {events}, {told}"

@@ -1,4 +1,4 @@
-"""The composition root: which links serve which flow, in which order they start and stop."""
+"""Which links serve which flow, in which order they start and stop."""
 
 import asyncio
 import gc
@@ -6,14 +6,13 @@ import os
 import random
 import signal
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from smsd import __version__
-from smsd.core.contract import timestamp
+from smsd.app.view import View
 from smsd.core.errors import JournalDamaged, JournalHeld
 from smsd.core.publication import Confirm
 from smsd.core.topology import Topology, topology
@@ -32,9 +31,9 @@ from smsd.links.broker.link import BrokerLink
 from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import DiskTrouble, File
 from smsd.links.journal.journal import SqliteJournal
-from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
+from smsd.links.meter import PrometheusMeter
 from smsd.links.smsc import Dialer
-from smsd.links.web import Reply, Request, WebServer
+from smsd.links.web import Request, WebServer
 from smsd.settings.model import Settings
 
 log = structlog.get_logger("smsd")
@@ -61,8 +60,6 @@ class Daemon:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._draw = random.Random().random
-        self._started_at = time.time()
-        self._lag = 0.0
         self._stopping = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -88,7 +85,17 @@ class Daemon:
         self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
-        self._control = Control(self._broker, self._journal, self._holdings, self.status)
+        self._view = View(
+            settings,
+            node,
+            holdings=self._holdings,
+            broker=self._broker,
+            outbox=self._outbox,
+            journal=self._journal,
+            reporter=self._reporter,
+            meter=self._meter,
+        )
+        self._control = Control(self._broker, self._journal, self._holdings, self._view.status)
         self._intake = Intake(
             broker=self._broker,
             journal=self._journal,
@@ -102,7 +109,7 @@ class Daemon:
         )
         self._supervisor = Supervisor(self._intake.bury)
         self._wire_broker()
-        self._web = WebServer(self._routes(), on_error=_web_failed)
+        self._web = WebServer(self._view.routes(), on_error=_web_failed)
 
     # --- putting it together
 
@@ -257,7 +264,7 @@ class Daemon:
         while True:
             before = self._loop.time()
             await asyncio.sleep(SWEEP)
-            self._lag = max(0.0, self._loop.time() - before - SWEEP)
+            self._view.lag = max(0.0, self._loop.time() - before - SWEEP)
             for holding in self._holdings.values():
                 holding.sweep()
 
@@ -281,82 +288,6 @@ class Daemon:
             await self._outbox.flushed(FLUSH_TIMEOUT)
         log.info("stopped", unconfirmed=len(self._outbox))
         await self._broker.close()
-
-    # --- what it says of itself
-
-    def status(self) -> dict[str, Any]:
-        """/status."""
-        idle = {
-            "active": False, "state": "closed", "since": None, "host": None, "rate_now": None, "window_used": 0,
-            "waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False,
-        }  # fmt: skip
-        providers: dict[str, Any] = {}
-        for name, provider in self._settings.providers.items():
-            if (holding := self._holdings.get(name)) is not None:
-                providers[name] = holding.status()
-            else:
-                detail = "waiting for the broker" if provider.active else "not active"
-                limits = {"max_rate": provider.max_rate, "window": provider.window}
-                providers[name] = idle | limits | {"active": provider.active, "detail": detail}
-        return {
-            "node": self.node,
-            "version": __version__,
-            "started_at": timestamp(self._started_at),
-            "broker": {"state": "connected" if self._broker.connected else "closed", "detail": self._broker.state},
-            "outbox": len(self._outbox),
-            "providers": providers,
-        }
-
-    def _routes(self) -> dict[tuple[str, str], Callable[[Request], Any]]:
-        async def livez(_: Request) -> Reply:
-            return Reply.json({"ok": True})
-
-        async def readyz(_: Request) -> Reply:
-            if self._journal.trouble is not None:
-                return Reply.json({"ready": False, "detail": self._journal.trouble}, 503)
-            if self._broker.connected:
-                return Reply.json({"ready": True})
-            return Reply.json({"ready": False, "detail": f"no broker: {self._broker.state}"}, 503)
-
-        async def status(_: Request) -> Reply:
-            return Reply.json(self.status())
-
-        async def metrics(_: Request) -> Reply:
-            self._measure()
-            return Reply(200, self._meter.render(), CONTENT_TYPE)
-
-        return {
-            ("GET", "/livez"): livez,
-            ("GET", "/readyz"): readyz,
-            ("GET", "/status"): status,
-            ("GET", "/metrics"): metrics,
-        }
-
-    def _measure(self) -> None:
-        """Brings the gauges up to date, just before they are read."""
-        for name, holding in self._holdings.items():
-            status = holding.status()
-            self._meter.observe_provider(
-                name,
-                bind_up=status["state"] == "open",
-                since=holding.since,
-                window_used=status["window_used"],
-                window_limit=status["window"],
-                rate=status["rate_now"],
-                rate_configured=status["max_rate"],
-                waiting=status["waiting"],
-                oldest=holding.turns.oldest(),
-            )
-        self._meter.observe_daemon(
-            broker_up=self._broker.connected,
-            broker_blocked=self._broker.blocked,
-            outbox_waiting=len(self._outbox),
-            loop_lag=self._lag,
-            config_ok=True,
-            config_at=self._started_at,
-            uncertain=self._reporter.uncertain,
-            journal_bytes=self._journal.size(),
-        )
 
 
 def _web_failed(request: Request, error: Exception) -> None:

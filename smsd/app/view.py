@@ -1,0 +1,127 @@
+"""What the daemon says of itself, to whoever asks: /status, /livez, /readyz, /metrics."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from smsd import __version__
+from smsd.core.contract import timestamp
+from smsd.flow.holding import Holding
+from smsd.flow.outbox import Outbox
+from smsd.flow.report import Reporter
+from smsd.links.broker.link import BrokerLink
+from smsd.links.journal.journal import SqliteJournal
+from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
+from smsd.links.web import Reply, Request
+from smsd.settings.model import Settings
+
+Routes = dict[tuple[str, str], Callable[[Request], Awaitable[Reply]]]
+
+
+class View:
+    """Reads what the daemon's parts know; changes nothing but the gauges."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        node: str,
+        *,
+        holdings: Mapping[str, Holding],
+        broker: BrokerLink,
+        outbox: Outbox,
+        journal: SqliteJournal,
+        reporter: Reporter,
+        meter: PrometheusMeter,
+    ) -> None:
+        self.settings = settings
+        self.lag = 0.0
+        """Seconds by which the event loop was late when last looked at."""
+        self._node = node
+        self._started_at = time.time()
+        self._holdings = holdings
+        self._broker = broker
+        self._outbox = outbox
+        self._journal = journal
+        self._reporter = reporter
+        self._meter = meter
+
+    def routes(self) -> Routes:
+        """By method and path."""
+        return {
+            ("GET", "/livez"): self._livez,
+            ("GET", "/readyz"): self._readyz,
+            ("GET", "/status"): self._status,
+            ("GET", "/metrics"): self._metrics,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """/status."""
+        return {
+            "node": self._node,
+            "version": __version__,
+            "started_at": timestamp(self._started_at),
+            "broker": {"state": "connected" if self._broker.connected else "closed", "detail": self._broker.state},
+            "outbox": len(self._outbox),
+            "providers": {name: self._provider(name) for name in self.settings.providers},
+        }
+
+    def _provider(self, name: str) -> dict[str, Any]:
+        if (holding := self._holdings.get(name)) is not None:
+            return holding.status()
+        provider = self.settings.providers[name]
+        return {
+            "active": provider.active,
+            "state": "closed",
+            "since": None,
+            "host": None,
+            "max_rate": provider.max_rate,
+            "rate_now": None,
+            "window": provider.window,
+            "window_used": 0,
+            "waiting": {"urgent": 0, "normal": 0, "bulk": 0},
+            "paused": False,
+            "detail": "waiting for the broker" if provider.active else "not active",
+        }
+
+    async def _livez(self, _: Request) -> Reply:
+        return Reply.json({"ok": True})
+
+    async def _readyz(self, _: Request) -> Reply:
+        if self._journal.trouble is not None:
+            return Reply.json({"ready": False, "detail": self._journal.trouble}, 503)
+        if self._broker.connected:
+            return Reply.json({"ready": True})
+        return Reply.json({"ready": False, "detail": f"no broker: {self._broker.state}"}, 503)
+
+    async def _status(self, _: Request) -> Reply:
+        return Reply.json(self.status())
+
+    async def _metrics(self, _: Request) -> Reply:
+        self._measure()
+        return Reply(200, self._meter.render(), CONTENT_TYPE)
+
+    def _measure(self) -> None:
+        """Brings the gauges up to date, just before they are read."""
+        for name, holding in self._holdings.items():
+            status = holding.status()
+            self._meter.observe_provider(
+                name,
+                bind_up=status["state"] == "open",
+                since=holding.since,
+                window_used=status["window_used"],
+                window_limit=status["window"],
+                rate=status["rate_now"],
+                rate_configured=status["max_rate"],
+                waiting=status["waiting"],
+                oldest=holding.turns.oldest(),
+            )
+        self._meter.observe_daemon(
+            broker_up=self._broker.connected,
+            broker_blocked=self._broker.blocked,
+            outbox_waiting=len(self._outbox),
+            loop_lag=self.lag,
+            config_ok=True,
+            config_at=self._started_at,
+            uncertain=self._reporter.uncertain,
+            journal_bytes=self._journal.size(),
+        )
