@@ -158,6 +158,7 @@ class Daemon:
             attempt=self._supervisor.attempt,
         )
         holding.lane.paused = name in self._paused
+        holding.watch(self._settings.log.pdus)
         for number, at, octets in self._parked.pop(name, ()):
             holding.receipts.restore(number, at, octets)
         return holding

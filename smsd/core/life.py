@@ -24,6 +24,8 @@ RECEIPT = "receipt"
 RESULT = "result"
 HELD = "held"
 """The request rests at the broker until its time has come."""
+PDU = "pdu"
+"""What went over the wire, where operators asked for that; it makes nothing true."""
 
 
 class Step(NamedTuple):

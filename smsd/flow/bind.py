@@ -25,6 +25,7 @@ from smsd.core.smpp.session import Session
 from smsd.core.smpp.states import State
 from smsd.core.verdict import BindVerdict, bind_verdict, explain
 from smsd.flow.ports import Connection, Dial
+from smsd.flow.wire import IN, OUT, Wire
 from smsd.settings.model import Host, Provider
 
 STABLE = 30.0
@@ -33,6 +34,9 @@ STABLE = 30.0
 
 class Owner(Protocol):
     """Who is told what becomes of a bind."""
+
+    wire: Wire | None
+    """Who is shown every PDU, if anybody is."""
 
     def connecting(self, bind: "Bind", host: Host) -> None: ...
     def bound(self, bind: "Bind", host: Host, system_id: str) -> None: ...
@@ -102,7 +106,9 @@ class Bind:
 
     def submit(self, body: bytes, message: Message, part: Part, now: float) -> None:
         assert self._session is not None
-        self._session.submit(body, (message, part), now)
+        frame = self._session.submit(body, (message, part), now)
+        if self._owner.wire is not None:
+            self._owner.wire.about(message, part, OUT, frame)
 
     def flush(self) -> None:
         """Writes what the session has to say."""
@@ -111,6 +117,8 @@ class Bind:
             return
         if octets := session.data_to_send():
             connection.write(octets)
+            if self._owner.wire is not None:
+                self._owner.wire.sent(self.kind, octets)
             self._arm()
 
     # --- the life of the bind
@@ -147,6 +155,7 @@ class Bind:
             return 0.0
         self._host = host
         self._session = Session(self.kind, bind_fields(self.provider), limits(self.provider))
+        self._session.heard = self._heard
         self._session.connected(self._loop.time())
         self.flush()
         self._arm()
@@ -226,6 +235,10 @@ class Bind:
         if self._session is not None:
             self._take(self._session.receive_data(chunk, self._loop.time()))
 
+    def _heard(self, frames: list[bytes]) -> None:
+        if self._owner.wire is not None:
+            self._owner.wire.received(self.kind, frames)
+
     def lost(self, reason: str) -> None:
         if self._session is not None:
             self._take(self._session.disconnected(reason, self._loop.time()))
@@ -273,6 +286,8 @@ class Bind:
 
     def _answered(self, event: Answered) -> None:
         message, part = event.context
+        if self._owner.wire is not None:
+            self._owner.wire.about(message, part, IN, event.pdu.frame)
         if self._owner.answered(message, part, event.status, event.message_id, event.latency, event.late):
             self.rebind(explain(event.status))
 

@@ -30,6 +30,7 @@ from smsd.flow.ports import Broker, Dial, Journal, Meter
 from smsd.flow.receipts import Receipts
 from smsd.flow.report import Reporter
 from smsd.flow.settle import Settler
+from smsd.flow.wire import Wire
 from smsd.settings.model import Host, Provider
 
 log = structlog.get_logger("smsd.bind")
@@ -101,6 +102,7 @@ class Holding:
         self._unbound_at = self._loop.time()
         self._bound_at: float | None = None
         self._bound_before = 0.0
+        self.wire: Wire | None = None
         self.since = time.time()
         self.host: str | None = None
         self.detail = "not connected yet"
@@ -218,6 +220,10 @@ class Holding:
         self.lane.wake()
 
     # --- operators' side
+
+    def watch(self, on: bool) -> None:
+        """Whether every PDU is told, to the log and to the journal."""
+        self.wire = self.receipts.wire = Wire(self.name, self._journal) if on else None
 
     def pause(self, detail: str) -> None:
         if not self.lane.paused:

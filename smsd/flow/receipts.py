@@ -24,6 +24,7 @@ from smsd.core.results import FINAL
 from smsd.core.smpp.codec import Pdu, decode
 from smsd.flow.ports import Journal, Meter
 from smsd.flow.report import Reporter
+from smsd.flow.wire import IN, Wire
 from smsd.settings.model import Provider
 
 log = structlog.get_logger("smsd.receipts")
@@ -70,6 +71,7 @@ class Receipts:
         self._assembler = Assembler(provider.parts_wait, ASSEMBLED_MAX)
         self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
         self._unsafe: deque[tuple[float, _Once]] = deque()
+        self.wire: Wire | None = None
 
     def arrived(self, pdu: Pdu, answer: Answer) -> None:
         """A deliver_sm or data_sm. `answer` must be called exactly once."""
@@ -116,7 +118,7 @@ class Receipts:
 
         def found(match: tuple[Message, Part] | None) -> None:
             if match is not None:
-                self._apply(match[0], match[1], receipt)
+                self._apply(match[0], match[1], receipt, parked.pdu)
                 self._unpark(parked)
             elif keys and len(self._parked) < PARKED_MAX and self._may_be_early(parked):
                 self._park(parked)
@@ -149,7 +151,7 @@ class Receipts:
             for parked in tuple(self._claims.get(key, ())):
                 self._let_go(parked)
                 assert parked.receipt is not None
-                self._apply(message, part, parked.receipt)
+                self._apply(message, part, parked.receipt, parked.pdu)
                 self._unpark(parked)
         if message.status == SENT:
             if self.provider.receipt_wait is not None:
@@ -162,8 +164,10 @@ class Receipts:
             if not self._claims[key]:
                 del self._claims[key]
 
-    def _apply(self, message: Message, part: Part, receipt: Receipt) -> None:
+    def _apply(self, message: Message, part: Part, receipt: Receipt, pdu: Pdu) -> None:
         """A receipt of a part of ours: statuses only move forward."""
+        if self.wire is not None:
+            self.wire.about(message, part, IN, pdu.frame)
         shown = receipt.as_json()
         ended = part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {"uncertain"}
         if not ended:

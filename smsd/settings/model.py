@@ -153,6 +153,7 @@ class Http(Section):
 class Log(Section):
     level: LogLevel = "info"
     format: LogFormat = "auto"
+    pdus: bool = False
 
 
 class Lease(Section):

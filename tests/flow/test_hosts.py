@@ -24,6 +24,7 @@ class Owner:
 
     tried: list[int] = field(default_factory=list)
     bound_at: list[int] = field(default_factory=list)
+    wire: None = None
 
     def connecting(self, _: Bind, host: Host) -> None:
         self.tried.append(host.port)

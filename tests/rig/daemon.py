@@ -30,11 +30,11 @@ class Daemon:
 
     def __init__(self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True) -> None:
         self.port = free_port()
-        self._file = directory / f"smsd-{self.port}.yaml"
+        self.file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
         self.configure(settings)
         with self._stderr.open("ab") as stderr:
-            command = [sys.executable, "-m", "smsd", "run", "--config", str(self._file)]
+            command = [sys.executable, "-m", "smsd", "run", "--config", str(self.file)]
             self._process = subprocess.Popen(command, stderr=stderr)
         if ready:
             self.ready()
@@ -50,12 +50,12 @@ class Daemon:
         names = "-".join(settings["providers"])  # the next daemon for the same providers finds the same journal
         whole = {
             "http": {"listen": f"127.0.0.1:{self.port}"},
-            "journal": {"path": str(self._file.with_name(f"journal-{names}.db"))},
+            "journal": {"path": str(self.file.with_name(f"journal-{names}.db"))},
             "log": {"level": "info", "format": "json"},
             "node": "here",
             **settings,
         }
-        self._file.write_text(yaml.safe_dump(whole, allow_unicode=True))
+        self.file.write_text(yaml.safe_dump(whole, allow_unicode=True))
 
     # --- its life
 

@@ -81,6 +81,17 @@ def encode_body(command: int, fields: Mapping[str, Value], tlvs: Iterable[tuple[
     return b"".join(parts) + encode_tlvs(tlvs)
 
 
+def masked(frame: bytes) -> bytes:
+    """A PDU fit to be shown: a bind's (or an outbind's) password is `***`, so that not even its length shows."""
+    _, command, status, sequence = HEADER.unpack_from(frame)
+    if command not in pdus.WITH_PASSWORD:
+        return frame
+    system_id, _, rest = frame[MIN_PDU:].partition(b"\0")
+    _, nul, rest = rest.partition(b"\0")
+    body = system_id + b"\0***" + nul + rest
+    return HEADER.pack(MIN_PDU + len(body), command, status, sequence) + body
+
+
 def encode_tlvs(tlvs: Iterable[tuple[int, bytes]]) -> bytes:
     """Optional parameters: tag, length, value (SMPP 3.4 §5.3.1)."""
     try:

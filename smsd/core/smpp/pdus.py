@@ -40,6 +40,9 @@ COMMANDS: dict[int, str] = {
     if name.isupper() and isinstance(value, int) and name != "RESPONSE"
 }
 
+WITH_PASSWORD = frozenset({BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER, OUTBIND})
+"""PDUs whose second field is a password."""
+
 INT, CSTRING, SHORT_MESSAGE = "int", "cstring", "short_message"
 
 

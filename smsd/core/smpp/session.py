@@ -4,7 +4,7 @@ The owner feeds `receive_data`, calls `tick` at `deadline`, and writes `data_to_
 of any monotonic clock. No task, timer or future per PDU: requests wait in one table, ordered by age, swept by `tick`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,8 @@ class Session:
         self.limits = limits
         self.state = State.CLOSED
         self.window_used = 0
+        self.heard: Callable[[list[bytes]], None] | None = None
+        """Shown every PDU that comes, before anything is made of it."""
         self._bind_command = BIND_COMMANDS[kind]
         self._bind_fields = dict(bind)
         self._framer = Framer()
@@ -90,12 +92,13 @@ class Session:
         self._enquire_sent_at = now
         self._request(self._bind_command, encode_body(self._bind_command, self._bind_fields))
 
-    def submit(self, body: bytes, context: Any, now: float) -> None:
-        """Sends a submit_sm whose body is ready. The owner has looked at `room` before."""
+    def submit(self, body: bytes, context: Any, now: float) -> bytes:
+        """Sends a submit_sm whose body is ready, and returns the whole PDU. The owner has looked at `room` before."""
         if not self._may_submit():
             raise LocalProtocolError("a submit_sm needs a bind that may send")
         self._waiting[self._request(pdus.SUBMIT_SM, body)] = _Waiting(pdus.SUBMIT_SM, context, now)
         self.window_used += 1
+        return self._out[-1]
 
     def request(self, command: int, fields: Mapping[str, Value], context: Any, now: float, tlvs: Tlvs = ()) -> None:
         """Sends any other request (query_sm, data_sm); its answer comes as `Answered` too."""
@@ -211,6 +214,8 @@ class Session:
                 break
             self._received_at = now
             self._enquired_at = None
+            if self.heard is not None:
+                self.heard(frames)
             for frame in frames:
                 self._receive(frame, now, events)
             chunk = b""  # a framing error behind these frames shows on the next turn
@@ -225,11 +230,11 @@ class Session:
             events.append(Malformed(str(error), error.pdu_hex))
             self._refuse(frame, error.status)
             return
+        pdu.frame = frame
         command = pdu.command
         if command == pdus.SUBMIT_SM_RESP:
             self._answered(pdu, now, events)
         elif command in (pdus.DELIVER_SM, pdus.DATA_SM):
-            pdu.frame = frame
             self._arrived(pdu, events)
         elif command == pdus.ENQUIRE_LINK:
             self._out.append(HEADER.pack(MIN_PDU, pdus.ENQUIRE_LINK_RESP, 0, pdu.sequence))
