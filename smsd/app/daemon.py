@@ -35,6 +35,7 @@ from smsd.links.meter import PrometheusMeter
 from smsd.links.smsc import Dialer
 from smsd.links.web import Request, WebServer
 from smsd.settings.model import Settings
+from smsd.settings.rules import loopback
 
 log = structlog.get_logger("smsd")
 
@@ -119,7 +120,7 @@ class Daemon:
             urls=broker.url,
             password=broker.password.reveal() if broker.password is not None else None,
             heartbeat=broker.heartbeat,
-            tls=tls_context(broker) if any(url.startswith("amqps") for url in broker.url) else None,
+            tls=lambda: tls_context(broker.tls),
             name=f"smsd@{node}",
             app_id=f"smsd/{__version__}",
             prefix=broker.prefix,
@@ -241,9 +242,13 @@ class Daemon:
             try:
                 port = await self._web.start(self._settings.http.listen)
             except OSError as error:
-                log.error("http", detail=f"can't listen on {self._settings.http.listen}: {error.strerror or error}")
+                why = f"can't listen on {self._settings.http.listen}: {os.strerror(error.errno or 0)}"
+                log.critical("http", detail=f"{why}: stop what listens there, or set http.listen")
                 return os.EX_TEMPFAIL
-            log.info("listening", detail=f"/metrics /livez /readyz /status on port {port}")
+            listen = self._settings.http.listen
+            reach = "this machine only" if loopback(listen) else "open to whoever reaches it"
+            where = f"{listen.rpartition(':')[0]}:{port}, {reach}"
+            log.info("listening", detail=f"/metrics /livez /readyz /status on {where}")
         self._recover()
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")

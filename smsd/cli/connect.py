@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from smsd.cli.status import NoDaemon, ask
-from smsd.core import advice
 from smsd.core.errors import LinkDown
 from smsd.core.smpp import status as smpp_status
 from smsd.links.broker.amqp import shown
@@ -94,7 +93,7 @@ async def _node(broker: Broker, url: str) -> Connection:
         async with connected(broker.model_copy(update={"url": (url,)})):
             return Connection(None, where, True, "RabbitMQ")
     except LinkDown as down:
-        return Connection(None, where, False, advice.broker(down.reason.removeprefix(f"{where}: ")))
+        return Connection(None, where, False, down.reason.removeprefix(f"{where}: "))
 
 
 def as_json(found: list[Connection]) -> dict[str, Any]:

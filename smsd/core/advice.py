@@ -74,6 +74,10 @@ def broker(why: str) -> str:
     words = why.lower()
     if "access_refused" in words:
         return f"{why}: look at the login in `broker.url`, and at `broker.password`"
+    if "not_allowed" in words:
+        return f"{why}: look at the virtual host in `broker.url`, and at what this user may do there"
+    if "refused" in words:
+        return f"{why}: is RabbitMQ running there? Look at `broker.url`"
     if "tls" in words or "ssl" in words:
         return f"{why}: look at `broker.tls`, and at the port in `broker.url`"
     return f"{why}: look at `broker.url`"

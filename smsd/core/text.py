@@ -67,7 +67,7 @@ def split(
     """
     most = min(max_segments, MAX_SEGMENTS)
     if len(text) > most * _SEPTETS:
-        raise _too_long(f"has {len(text)} characters, more than {most} segments can hold")
+        raise _too_long(f"has {len(text)} characters, more than max_segments ({most}) can hold")
     if "\0" in text:
         raise _not_encodable(text, text.index("\0"), "any encoding")
     encoding, octets = _choose(text, encodings, forced)

@@ -35,6 +35,7 @@ _QUIETER = {
     "pika": logging.WARNING,
     # Each layer of these tells its own share of one lost connection; the daemon says it once, for people.
     "pika.adapters": logging.CRITICAL,
+    "pika.connection": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
 }
 

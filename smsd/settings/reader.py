@@ -195,7 +195,9 @@ class _Reading:
             self.problems.add(found.mark, (*path, *loc), ctx["sentence"])
         elif kind == "extra_forbidden":
             section = fragment_at((*path, *loc[:-1]))
-            self.problems.add(key or found.mark, (*path, *loc), unknown_key(str(loc[-1]), section))
+            misplaced = not path and len(loc) == 1 and {"host", "hosts"} & found.inner.keys()
+            sentence = "unknown key; a provider stands under 'providers:'" if misplaced else None
+            self.problems.add(key or found.mark, (*path, *loc), sentence or unknown_key(str(loc[-1]), section))
         elif kind == "missing":
             # A provider's own key shows where something is missing; what is deeper begins close by.
             mark = found.mark if taken else self.root.inner["providers"].keys[path[-1]]

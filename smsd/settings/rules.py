@@ -58,10 +58,18 @@ def provider_warnings(provider: Provider) -> Iterator[tuple[Path, str]]:
             yield (key,), NOT_ACTIVE
 
 
+def loopback(listen: str) -> bool:
+    """Tell whether nobody but this machine reaches the address."""
+    host = listen.rpartition(":")[0].strip("[]")
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
 def settings_warnings(settings: Settings) -> Iterator[tuple[Path, str]]:
     """Yield (path, sentence) for what is allowed at the top level, and may not be what was meant."""
     broker = settings.broker
     if broker.password is None and any(urlsplit(url).password not in (None, "", "guest") for url in broker.url):
         yield ("broker", "url"), "a password in plain text; better broker.password: {file: …}"
+    if settings.http.listen and not loopback(settings.http.listen):
+        yield ("http", "listen"), "anybody who reaches this address can read names, states and events: it asks nobody"
     if settings.routes is not None:
         yield ("routes",), NOT_ACTIVE

@@ -21,6 +21,13 @@ MAX_DEPTH = 20  # the models nest 5 deep
 TOO_DEEP = "nested too deep"
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 KNOWN_TAGS = "tag:yaml.org,2002:"
+QUOTES = "a text with ': ' or other signs of YAML's in it belongs in quotes"
+HINTS = {
+    "mapping values are not allowed in this context": QUOTES,
+    "found character that cannot start any token": QUOTES,
+    "did not find expected key": f"the keys of one mapping begin in the same column, and {QUOTES}",
+}
+"""What people most likely meant, by the parser's complaint."""
 CODED = frozenset({"errors", "tlvs"})  # their keys are numbers: 0xFE and 254 are one key
 
 Origin = Literal["file", "defaults", "preset"]
@@ -88,10 +95,22 @@ def compose(text: str, problems: Problems) -> Place:
         return _Composer(text, problems).document()
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
-        sentence = " ".join(filter(None, (error.problem, error.context)))
-        if "maximum nesting depth" in sentence:  # of libyaml's own, since PyYAML 6.0.4
-            sentence = TOO_DEEP
-        raise Unreadable(_mark(where) if where else Mark(1, 1), sentence) from None
+        raise Unreadable(_mark(where) if where else Mark(1, 1), _complaint(error, text)) from None
+
+
+def _complaint(error: yaml.MarkedYAMLError, text: str) -> str:
+    sentence = " ".join(filter(None, (error.problem, error.context)))
+    if "maximum nesting depth" in sentence:  # of libyaml's own, since PyYAML 6.0.4
+        return TOO_DEEP
+    if error.problem_mark is not None and _character(text, error.problem_mark) == "\t":
+        return "a tab; YAML is indented with blanks"
+    hint = HINTS.get(error.problem or "")
+    return f"{sentence}; {hint}" if hint else sentence
+
+
+def _character(text: str, mark: Any) -> str:
+    line = "".join(text.split("\n")[mark.line : mark.line + 1])
+    return line[mark.column : mark.column + 1]
 
 
 def _mark(mark: Any) -> Mark:

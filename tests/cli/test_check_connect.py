@@ -168,7 +168,8 @@ def test_each_node_of_the_broker_is_told(broker_url: str) -> None:
     assert done.exit_code == 1
     _, good, bad = done.stdout.splitlines()
     assert "connection open" in good
-    assert bad == f"(broker)  connection closed  127.0.0.1:{gone}: Connection refused: look at `broker.url`"
+    refused = f"127.0.0.1:{gone}: Connection refused: is RabbitMQ running there? Look at `broker.url`"
+    assert bad == f"(broker)  connection closed  {refused}"
 
 
 def test_a_wrong_login_at_the_broker_is_told_without_the_password(broker_url: str) -> None:
@@ -182,7 +183,7 @@ def test_a_wrong_login_at_the_broker_is_told_without_the_password(broker_url: st
 def test_a_virtual_host_that_is_not_there_is_told(broker_url: str) -> None:
     done = run({}, url=broker_url.rpartition("/")[0] + "/nowhere")
     assert done.exit_code == 1
-    assert "vhost nowhere not found': look at `broker.url`" in done.stdout
+    assert "NOT_ALLOWED - vhost nowhere not found: look at the virtual host in `broker.url`" in done.stdout
 
 
 def test_a_login_in_the_url_needs_no_password_there(broker_url: str) -> None:

@@ -175,7 +175,7 @@ def test_a_text_beyond_all_bounds_is_refused_before_it_is_read() -> None:
     """The NUL would be refused by another name if anything had looked at the text."""
     assert refusal("я" * 1_000_000 + "\0") == (
         "too-long",
-        "text: has 1000001 characters, more than 10 segments can hold",
+        "text: has 1000001 characters, more than max_segments (10) can hold",
     )
 
 

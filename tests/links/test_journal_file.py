@@ -59,7 +59,7 @@ def test_the_directory_is_made_and_the_file_is_nobody_elses_business(tmp_path: P
 
 def test_a_directory_that_can_not_be_made_is_told_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a directory")
-    with pytest.raises(JournalDamaged, match=r"can't be opened: .*: give smsd's user the directory, or set journal"):
+    with pytest.raises(DiskTrouble, match=r"can't be opened: .*: give smsd's user the directory, or set journal"):
         File(str(tmp_path / "state" / "journal.db"), "process", 60.0)
 
 

@@ -57,6 +57,10 @@ class Daemon:
         }
         self.file.write_text(yaml.safe_dump(whole, allow_unicode=True))
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     # --- its life
 
     def ready(self) -> None:

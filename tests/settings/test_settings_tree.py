@@ -28,10 +28,15 @@ def test_a_file_that_says_nothing_is_valid_and_has_no_providers(text):
     ("text", "sentence"),
     [
         ("a: [1,\n", "f.yaml:2:1: yaml: did not find expected node content while parsing a flow node"),
-        ("a: b: c\n", "f.yaml:1:5: yaml: mapping values are not allowed in this context"),
+        (
+            "a: b: c\n",
+            "f.yaml:1:5: yaml: mapping values are not allowed in this context; "
+            "a text with ': ' or other signs of YAML's in it belongs in quotes",
+        ),
         (
             "node: @x\n",
-            "f.yaml:1:7: yaml: found character that cannot start any token while scanning for the next token",
+            "f.yaml:1:7: yaml: found character that cannot start any token while scanning for the next token; "
+            "a text with ': ' or other signs of YAML's in it belongs in quotes",
         ),
         ("node: x\n---\nnode: y\n", "f.yaml:2:1: yaml: the file must be one document, and a second one begins here"),
         ("node: a\x07b\n", "f.yaml:1:8: yaml: the character U+0007 is not allowed"),

@@ -5,6 +5,7 @@ That is what makes delivery tags safe: a tag is only ever used on the channel ob
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +18,7 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.spec import Basic, BasicProperties
 
+from smsd.core import advice
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Publication
 from smsd.core.topology import Topology
@@ -90,9 +92,9 @@ class AmqpSession:
             await asyncio.wait_for(opened, timeout)
         except TimeoutError:
             self.abort()
-            raise LinkDown("broker", f"{where}: no answer within {timeout:g} s") from None
+            raise LinkDown("broker", f"{where}: {advice.broker(f'no answer within {timeout:g} s')}") from None
         except pika.exceptions.AMQPError as error:
-            raise LinkDown("broker", f"{where}: {_sentence(error)}") from None
+            raise LinkDown("broker", f"{where}: {advice.broker(_sentence(error))}") from None
         self._connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked(True))
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._on_blocked(False))
 
@@ -332,6 +334,10 @@ def _parameters(url: str, password: str | None, heartbeat: float, name: str, tls
     return parameters
 
 
+_QUOTED = re.compile(r"^\w+: \(\d+\) '(.*)'$")
+"""How pika shows, as the reason of one error, another one with the broker's own words."""
+
+
 def _answer(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
@@ -352,4 +358,4 @@ def _sentence(error: Any) -> str:
     inner = getattr(error, "exception", None) or (error.exceptions[-1] if getattr(error, "exceptions", None) else None)
     if inner is not None and inner is not error:
         return _sentence(inner)
-    return text or type(error).__name__
+    return _QUOTED.sub(r"\1", text) or type(error).__name__

@@ -12,12 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from smsd import __version__
+from smsd.core import advice
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
 from smsd.core.topology import Exchange, Topology
 from smsd.links.broker import amqp
 from smsd.links.broker.amqp import ANSWER_TIMEOUT, AmqpSession
-from smsd.settings.model import Broker
+from smsd.settings.model import Broker, BrokerTls
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for one try at one node of the cluster."""
@@ -58,10 +59,7 @@ class Client:
     async def open(self, url: str, broker: Broker) -> None:
         """Connects to one node. Raises LinkDown, without the url's password."""
         password = broker.password.reveal() if broker.password is not None else None
-        try:
-            tls = tls_context(broker) if url.startswith("amqps") else None
-        except OSError as error:  # ssl.SSLError is one too
-            raise LinkDown("broker", f"TLS: the files can't be used: {error}") from None
+        tls = tls_context(broker.tls) if url.startswith("amqps") else None
         await self._session.open(url, password, broker.heartbeat, "smsd command", tls, CONNECT_TIMEOUT)
         await self._session.publisher(self._confirmed, self._came_back)
 
@@ -141,9 +139,12 @@ async def connected(broker: Broker) -> AsyncIterator[Client]:
     raise LinkDown("broker", "; ".join(reasons))
 
 
-def tls_context(broker: Broker) -> ssl.SSLContext:
-    """Whom to trust and who we are, for amqps://."""
-    context = ssl.create_default_context(cafile=broker.tls.ca_file)
-    if broker.tls.cert_file:
-        context.load_cert_chain(broker.tls.cert_file, broker.tls.key_file)
+def tls_context(tls: BrokerTls) -> ssl.SSLContext:
+    """Whom to trust and who we are, for amqps://. Raises LinkDown when a file can't be used."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise LinkDown("broker", advice.broker(f"TLS: the files can't be used: {error}")) from None
     return context

@@ -39,7 +39,7 @@ class BrokerLink:
         urls: tuple[str, ...],
         password: str | None,
         heartbeat: float,
-        tls: Any,
+        tls: Callable[[], Any],
         name: str,
         app_id: str,
         prefix: str,
@@ -110,7 +110,8 @@ class BrokerLink:
 
         session = AmqpSession(end, self._set_blocked)
         try:
-            await session.open(url, self._password, self._heartbeat, self._name, self._tls, CONNECT_TIMEOUT)
+            tls = self._tls() if url.startswith("amqps") else None  # anew each time: certificates get renewed
+            await session.open(url, self._password, self._heartbeat, self._name, tls, CONNECT_TIMEOUT)
             await self._prepare(session)
             await self._listen(session)
             self._up = True

@@ -280,7 +280,7 @@ def _open(path: str) -> sqlite3.Connection:
         parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o640))  # SQLite does not say why it can't
     except OSError as error:
-        raise JournalDamaged(
+        raise DiskTrouble(
             f"journal {path} can't be opened: {error.strerror}: give smsd's user the directory, or set journal.path"
         ) from None
     return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512)
