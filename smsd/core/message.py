@@ -170,11 +170,14 @@ class Message:
             return Ending(UNCERTAIN, "no-response", "a segment was handed to the provider and never answered")
         if self.ending is None:
             return ALL_SENT if all(part.accepted for part in parts) else None
-        accepted = self.segments_sent
-        if accepted and self.ending.status in (REJECTED, "failed", "expired", "cancelled"):
-            detail = f"only {accepted} of {self.segments} segments were accepted: {self.ending.detail}"
-            return Ending("failed", "partly-sent", detail, self.ending.permanent, self.ending.smpp_status)
+        if self.segments_sent and self.ending.status in (REJECTED, "failed", "expired", "cancelled"):
+            return self.partly_sent(self.ending)
         return self.ending
+
+    def partly_sent(self, why: Ending) -> Ending:
+        """The end of a message of which some segments went out and the others never will."""
+        detail = f"only {self.segments_sent} of {self.segments} segments were accepted: {why.detail}"
+        return Ending("failed", "partly-sent", detail, why.permanent, why.smpp_status)
 
     def receipt_verdict(self) -> Ending | None:
         """What the parts' receipts say together: the first bad segment ends it, delivered are only all of them."""

@@ -30,6 +30,8 @@ MISREAD = (0x02, 0x03)
 MISREADINGS = 5
 """So many of them in a row are a fault of the bind."""
 
+TOO_LATE = Ending("failed", None, "the others were not handed over, since an answer came too late")
+
 REST = 60.0
 """Seconds that a provider without credit is left alone before it is tried again, at most."""
 
@@ -202,17 +204,26 @@ class Settler:
             return
         elif kind is Verdict.ACCEPTED:
             self._accepted_late(message, part, smsc_id)
-            if all(other.status not in (UNCERTAIN, WAITING, REJECTED) for other in message.parts):
-                message.corrects = message.result.message_id if message.result else None
-                message.ending = None
-                if not message.receipt_asked:
-                    self._reporter.report(message, Ending(SENT))
+            if all(other.status != UNCERTAIN for other in message.parts):
+                self._certain_late(message)
         else:
             part.status, part.smpp_status = REJECTED, status
             self._note(message, LATE_ANSWER, part)
             message.corrects = message.result.message_id if message.result else None
             slug = reason(status, self.provider.errors)
             self._reporter.report(message, Ending("rejected", slug, explain(status), kind is Verdict.PERMANENT, status))
+
+    def _certain_late(self, message: Message) -> None:
+        """Nothing of it is in doubt any more; segments that had to wait when it was given up were never sent."""
+        message.corrects = message.result.message_id if message.result else None
+        if not all(part.accepted for part in message.parts):
+            refused = next((part.smpp_status for part in message.parts if part.status == REJECTED), None)
+            why = TOO_LATE if refused is None else Ending("failed", None, explain(refused), True, refused)
+            self._reporter.report(message, message.partly_sent(why))
+            return
+        message.ending = None
+        if not message.receipt_asked:
+            self._reporter.report(message, Ending(SENT))
 
     def _accepted_late(self, message: Message, part: Part, smsc_id: str) -> None:
         part.smpp_status = 0

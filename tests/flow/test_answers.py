@@ -277,3 +277,20 @@ async def test_a_bind_that_is_stopped_while_it_dials_is_never_asked_for() -> Non
         await eventually(lambda: w.smsc.record.events())
         await eventually(lambda: w.smsc.record.events()[-1]["event"] == "closed")
         assert w.smsc.record.received == {}
+
+
+@in_a_loop
+async def test_a_late_yes_to_one_segment_of_a_message_given_up_says_that_it_was_partly_sent() -> None:
+    async with world({"latency": 0.3}, window=1, submit_timeout="150ms") as w:
+        w.come(w.request(LONG))
+        (uncertain,) = await eventually(w.results)
+        w.broker.confirm()
+        assert (uncertain["status"], uncertain["reason"]) == ("uncertain", "no-response")
+        (corrected,) = await eventually(w.results)
+        assert (corrected["status"], corrected["reason"]) == ("failed", "partly-sent")
+        assert (corrected["corrects"], corrected["final"]) == (uncertain["result_id"], True)
+        assert (corrected["segments_sent"], corrected["segments"], corrected["permanent"]) == (1, 3, False)
+        assert corrected["detail"] == (
+            "only 1 of 3 segments were accepted: the others were not handed over, since an answer came too late"
+        )
+        assert w.smsc.counts()["submits"] == 1
