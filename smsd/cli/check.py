@@ -7,19 +7,25 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsd.settings.effective import Setting
-from smsd.settings.reader import Problem, SettingsError, load
+from smsd.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG, providers_named, tell
 
-DEFAULT_CONFIG = "/etc/smsd/smsd.yaml"
+if TYPE_CHECKING:
+    from smsd.settings.effective import Setting
+    from smsd.settings.reader import Problem
+
+CONFIG_HELP = f"The configuration file.  [env var: {CONFIG_VARIABLE}; default: {DEFAULT_CONFIG}]"
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="[FILE | --connect P…]")
-@click.option("--config", "config", metavar="FILE", help=f"The configuration file.  [default: {DEFAULT_CONFIG}]")
+@click.command(
+    short_help="Validate the configuration; --connect tries it.",
+    epilog="Examples: smsd check new.yaml; smsd check --connect; smsd check --connect acme --json",
+)
+@click.argument("names", nargs=-1, metavar="[FILE | --connect P…]", shell_complete=providers_named)
+@click.option("--config", "config", metavar="FILE", help=CONFIG_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON on stdout.")
 @click.option("--show", is_flag=True, help="Also print each provider's settings, and where each comes from.")
 @click.option(
@@ -34,7 +40,10 @@ def check(names: tuple[str, ...], config: str | None, as_json: bool, show: bool,
     """
     if not connect and (len(names) > 1 or (names and config is not None)):
         raise click.UsageError("give one FILE")
-    file = config or (names[0] if names and not connect else DEFAULT_CONFIG)
+    usual = os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG
+    file = config or (names[0] if names and not connect else usual)
+    from smsd.settings.reader import SettingsError, load
+
     try:
         loaded = load(file)
     except SettingsError as error:
@@ -79,8 +88,7 @@ def report(
             facts["settings"] = {name: dict(map(fact, settings)) for name, settings in shown.items()}
         click.echo(json.dumps(facts | more, ensure_ascii=False))
         return
-    for one in (*warnings, *problems):
-        click.echo(str(one), err=True)
+    tell(file, [*warnings, *problems])
     if not problems:
         click.echo(f"{file}: ok, {len(providers)} provider{'' if len(providers) == 1 else 's'}")
     for name, settings in (shown or {}).items():

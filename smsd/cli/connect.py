@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from smsd.cli.status import NoDaemon, ask
+from smsd.cli.options import check_provider
+from smsd.cli.running import NoDaemon, ask
 from smsd.core.errors import LinkDown
 from smsd.core.smpp import status as smpp_status
 from smsd.links.broker.amqp import shown
 from smsd.links.broker.client import connected
-from smsd.links.journal.file import holder
 from smsd.links.probe import probe
 from smsd.settings.model import Broker, Provider, Settings
 from smsd.settings.rules import same_connections
@@ -35,8 +35,7 @@ def chosen(settings: Settings, names: Iterable[str]) -> list[Provider]:
     """The named providers, active or not; without names all active ones. Raises UsageError."""
     providers = settings.providers
     for name in names:
-        if name not in providers:
-            raise click.UsageError(f"there is no provider {name!r}; there is: {', '.join(providers) or 'none'}")
+        check_provider(name, settings)
     return [providers[name] for name in dict.fromkeys(names)] or [one for one in providers.values() if one.active]
 
 
@@ -51,15 +50,12 @@ def connections(settings: Settings, providers: list[Provider]) -> list[Connectio
 def _told_by_daemon(settings: Settings, providers: list[Provider]) -> dict[str, list[Connection]]:
     """By provider, what need not or must not be tried: there are never two binds with the same connection data."""
     try:
-        told = ask(settings.http.listen)["providers"]
+        told = ask(settings)["providers"]
     except NoDaemon as nobody:
-        pid = holder(settings.journal.path)
-        if pid is None:
-            told = {}
-        else:
-            reason = str(nobody).removeprefix("smsd can't be asked: ").removeprefix("smsd is not running: ")
-            why = f"not tried: smsd runs (pid {pid}), may hold it, and can't be asked: {reason}"
+        if nobody.pid is not None:
+            why = f"not tried: smsd runs (pid {nobody.pid}), may hold it, and can't be asked: {nobody.reason}"
             return {one.name: [Connection(one.name, None, False, why)] for one in providers}
+        told = {}
     held = {name: one for name, one in settings.providers.items() if told.get(name, {}).get("active")}
     rest = {one.name: one.model_copy(update={"active": True}) for one in providers if one.name not in held}
     found = {

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import click
 
+from smsd.cli.options import check_provider, config_option, json_option, load_or_exit, providers_named
 from smsd.core import text as texts
 from smsd.core.concat import UDH_OCTETS
 from smsd.core.errors import ContractError
 from smsd.core.plain import replacements
-from smsd.settings.reader import SettingsError, load
 
 
 class _Encoding(NamedTuple):
@@ -42,12 +42,20 @@ class _Terms(NamedTuple):
 _UNITS = {texts.GSM7: ("septets", 1), texts.UCS2: ("UTF-16 units", 2)}
 
 
-@click.command()
+@click.command(
+    short_help="Show what a text becomes: encoding, segments, octets.",
+    epilog="Examples: smsd preview 'Ваш код 4815'; smsd preview --provider acme \"$(cat text)\" --json",
+)
 @click.argument("text")
-@click.option("--provider", metavar="P", help="As provider P would send it; else in GSM 7-bit or UCS-2, split by UDH.")
-@click.option("--config", metavar="FILE", default="/etc/smsd/smsd.yaml", help="Where --provider is looked up.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def preview(text: str, provider: str | None, config: str, as_json: bool) -> None:
+@click.option(
+    "--provider",
+    metavar="P",
+    shell_complete=providers_named,
+    help="As provider P would send it; else in GSM 7-bit or UCS-2, split by UDH.",
+)
+@json_option
+@config_option
+def preview(text: str, provider: str | None, as_json: bool, config: str) -> None:
     """Show the encoding, the segments and the octets of TEXT, and the character that forced UCS-2.
 
     Exit code 1 if TEXT cannot be sent at all.
@@ -62,14 +70,9 @@ def preview(text: str, provider: str | None, config: str, as_json: bool) -> None
 
 
 def _terms_of(name: str, config: str) -> _Terms:
-    try:
-        providers = load(config, secrets=False).settings.providers
-    except SettingsError as error:
-        click.echo(str(error), err=True)
-        sys.exit(78)
-    if name not in providers:
-        raise click.UsageError(f"{config} has no provider {name!r}")
-    found = providers[name]
+    settings = load_or_exit(config, secrets=False)
+    check_provider(name, settings)
+    found = settings.providers[name]
     return _Terms(found.encodings, found.encoding, found.long_messages, found.max_segments)
 
 

@@ -7,7 +7,9 @@ import click
 from smsd.cli.options import config_option, load_or_exit
 
 
-@click.command()
+@click.command(
+    short_help="Run the daemon.", epilog="Example: smsd run --config smsd.yaml; under systemd: systemctl start smsd"
+)
 @config_option
 def run(config: str) -> None:
     """Run the daemon in the foreground, as systemd wants it; SIGTERM drains and ends it."""

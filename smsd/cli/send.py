@@ -1,17 +1,25 @@
-"""`smsd send`: one request through the front door, as a CRM would publish it, and what becomes of it."""
+"""`smsd send`: requests through the front door, as a CRM would publish them, and what becomes of them."""
 
 import asyncio
 import json
-import os
 import sys
 import time
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import click
 
-from smsd.cli.options import config_option, duration, json_option, load_or_exit
+from smsd.cli.options import (
+    Unavailable,
+    check_provider,
+    config_option,
+    duration,
+    json_option,
+    load_or_exit,
+    providers_named,
+)
 from smsd.core.contract import PRIORITIES, REQUEST_TYPE, dumps
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
@@ -22,58 +30,93 @@ GOOD = ("sent", "delivered")
 """Final statuses that count as success."""
 
 
-class _Unavailable(click.ClickException):
-    exit_code = os.EX_TEMPFAIL
+EPILOG = """
+FILE is CSV with a header (the column `to`, and any of text, id, from, campaign, encoding, flash, receipt, max_segments,
+expires_at, send_after, on_uncertain), or holds one number per line. TEXT is for the rows that have none. The file is
+checked first: if a line is bad, all bad ones are told and nothing is sent (exit code 1).
+
+The same command again sends nothing twice, within journal.keep: a row without an id gets one made from what it says and
+from its campaign, or, without a campaign, from the whole file. With one, a longer file sends what is new in it.
+
+\b
+Examples:
+  smsd send acme '+7 900 000 00 11' 'Hello' --wait
+  smsd send --file numbers.csv acme 'Come in, it is spring' --campaign spring --wait
+  smsd send --file orders.csv acme            with the columns to,text,id
+"""
 
 
-@click.command()
-@click.argument("provider", metavar="P")
-@click.argument("number", metavar="NUMBER")
-@click.argument("text", metavar="TEXT")
+@click.command(short_help="Send a message, or one to each number of a file.", epilog=EPILOG)
+@click.argument("provider", metavar="P", shell_complete=providers_named)
+@click.argument("words", metavar="[NUMBER] [TEXT]", nargs=-1)
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Send to every number of a file; see below.",
+)
 @click.option("--from", "sender", metavar="S", help="The sender; else the provider's first.")
-@click.option("--priority", type=click.Choice(PRIORITIES), default="normal", show_default=True)
+@click.option("--priority", type=click.Choice(PRIORITIES), help="[default: normal, with --file bulk]")
 @click.option("--id", "request_id", metavar="ID", help="The request's own id; else a new one.")
+@click.option("--campaign", metavar="C", help="The campaign it belongs to, for smsd cancel and smsd stats.")
 @click.option("--wait", is_flag=True, help="Follow the results until the final one.")
-@click.option("--timeout", default="60s", show_default=True, callback=duration, help="How long --wait waits.")
+@click.option(
+    "--timeout",
+    metavar="TIME",
+    default="60s",
+    show_default=True,
+    callback=duration,
+    help="How long --wait waits; with --file: for the next result.",
+)
 @json_option
 @config_option
 def send(
     provider: str,
-    number: str,
-    text: str,
+    words: tuple[str, ...],
+    file: Path | None,
     sender: str | None,
-    priority: str,
+    priority: str | None,
     request_id: str | None,
+    campaign: str | None,
     wait: bool,
     timeout: float,
     as_json: bool,
     config: str,
 ) -> None:
-    """Publish one request to provider P, and with --wait show its results as they come.
+    """Publish one request to provider P, or with --file one for each row; with --wait show how they end.
 
-    Exit code 0 once the broker has it, with --wait if it ended as sent or delivered; 1 if it did not; 75 if the broker
-    cannot be reached.
+    Exit code 0 once the broker has it, with --wait if all ended as sent or delivered; 1 if not; 75 if the broker cannot
+    be reached.
     """
+    most = 1 if file else 2
+    if len(words) > most or (file is None and len(words) < most):
+        raise click.UsageError("give P NUMBER TEXT, or --file FILE P [TEXT]")
+    if file is not None and request_id is not None:
+        raise click.UsageError("--id is for one request; in a file it is a column")
     settings = load_or_exit(config)
-    _check_provider(provider, settings)
-    body = {"id": request_id or uuid.uuid4().hex, "to": number, "text": text}
-    if sender is not None:
-        body["from"] = sender
-    exchange = f"{settings.broker.prefix}.requests"
-    request = Publication(exchange, f"{provider}.{priority}", dumps(body), body["id"], REQUEST_TYPE)
+    check_provider(provider, settings)
+    if not settings.providers[provider].active:
+        click.echo(f"{provider} is not active: the request waits in its queue until it is", err=True)
+    priority = priority or ("normal" if file is None else "bulk")
+    common = {name: value for name, value in (("from", sender), ("campaign", campaign)) if value is not None}
+    waits = timeout if wait else None
+    if file is not None:
+        from smsd.cli import bulk
+
+        if words:
+            common["text"] = words[0]
+        bulk.send(settings, provider, priority, str(file), common, waits, as_json)
+    else:
+        body = {"id": request_id or uuid.uuid4().hex, "to": words[0], "text": words[1], **common}
+        _send_one(settings, f"{provider}.{priority}", body, waits, as_json)
+
+
+def _send_one(settings: Settings, key: str, body: dict[str, str], waits: float | None, as_json: bool) -> None:
+    request = Publication(f"{settings.broker.prefix}.requests", key, dumps(body), body["id"], REQUEST_TYPE)
     try:
-        good = asyncio.run(_send(settings, request, timeout if wait else None, as_json))
+        good = asyncio.run(_send(settings, request, waits, as_json))
     except LinkDown as down:
-        raise _Unavailable(f"broker: {down.reason}") from None
+        raise Unavailable(f"broker: {down.reason}") from None
     sys.exit(0 if good else 1)
-
-
-def _check_provider(name: str, settings: Settings) -> None:
-    if name not in settings.providers:
-        known = ", ".join(settings.providers) or "none"
-        raise click.UsageError(f"there is no provider {name!r}; there is: {known}")
-    if not settings.providers[name].active:
-        click.echo(f"{name} is not active: the request waits in its queue until it is", err=True)
 
 
 async def _send(settings: Settings, request: Publication, timeout: float | None, as_json: bool) -> bool:

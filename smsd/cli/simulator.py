@@ -47,7 +47,10 @@ def _span(_: click.Context, __: click.Parameter, value: str | None) -> float | l
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-@click.command()
+@click.command(
+    short_help="Run an SMSC to test against.",
+    epilog="Example: smsd simulator --magic --latency 0.05-0.2 --log smsc.jsonl; see docs/simulator.md",
+)
 @click.option("--listen", default="127.0.0.1:2775", show_default=True, callback=_address, help="SMPP; port 0: any.")
 @click.option("--control", default="127.0.0.1:2780", show_default=True, callback=_address, help="HTTP; port 0: any.")
 @click.option("--rules", "rules_file", type=_FILE, help="What it does, JSON or YAML; see docs/simulator.md.")

@@ -1,8 +1,6 @@
 """`smsd status`: what the running daemon says of its providers, at a glance."""
 
-import http.client
 import json
-import socket
 from datetime import datetime
 from typing import Any
 
@@ -12,85 +10,34 @@ from rich.markup import escape
 from rich.table import Table
 
 from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.cli.running import NoDaemon, ask, known_last, without_daemon
 from smsd.core.contract import PRIORITIES
-from smsd.settings.model import Provider, Settings
-
-TIMEOUT = 5.0
-"""Seconds for the daemon's answer."""
 
 PIPE_WIDTH = 200
 """Columns of the table where there is no terminal to ask."""
 
 
-class NoDaemon(Exception):
-    """Nobody who could be asked, and why."""
-
-
-@click.command()
+@click.command(
+    short_help="Show each provider: state, rate, window, waiting.",
+    epilog="Examples: smsd status; smsd status --json | jq .providers.acme.state",
+)
 @json_option
 @config_option
 def status(as_json: bool, config: str) -> None:
     """Show each provider: state, since when, rate, window, waiting.
 
-    With the daemon down all connections are closed; that too is exit code 0.
+    With the daemon down all connections are closed, and the journal tells since when and why, as far as it was known.
+    That too is exit code 0.
     """
     settings = load_or_exit(config, secrets=False)
     try:
-        shown = ask(settings.http.listen)
+        shown = ask(settings)
     except NoDaemon as nobody:
-        shown = without_daemon(settings, str(nobody))
+        shown = without_daemon(settings, nobody, known_last(settings.journal.path))
     if as_json:
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
         show(shown)
-
-
-def ask(listen: str) -> dict[str, Any]:
-    """The daemon's /status at `listen`. Raises NoDaemon with a sentence."""
-    if not listen:
-        raise NoDaemon("smsd can't be asked: http.listen is empty")
-    host, _, port = listen.rpartition(":")
-    connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=TIMEOUT)
-    try:
-        connection.request("GET", "/status")
-        answer = connection.getresponse()
-        found = json.loads(answer.read()) if answer.status == 200 else None
-    except OSError as error:
-        raise NoDaemon(f"smsd is not running: {listen}: {error.strerror or error}") from None
-    except (http.client.HTTPException, ValueError):
-        found = None
-    finally:
-        connection.close()
-    if not isinstance(found, dict) or "providers" not in found:
-        raise NoDaemon(f"what answers at {listen} is not smsd")
-    return found
-
-
-def without_daemon(settings: Settings, detail: str) -> dict[str, Any]:
-    """The same document, as far as the configuration knows it."""
-    return {
-        "node": settings.node or socket.gethostname(),
-        "version": None,
-        "started_at": None,
-        "broker": {"state": "closed", "detail": detail},
-        "providers": {name: _closed(provider, detail) for name, provider in settings.providers.items()},
-    }
-
-
-def _closed(provider: Provider, detail: str) -> dict[str, Any]:
-    return {
-        "active": provider.active,
-        "state": "closed",
-        "since": None,
-        "host": None,
-        "max_rate": provider.max_rate,
-        "rate_now": None,
-        "window": provider.window,
-        "window_used": 0,
-        "waiting": dict.fromkeys(PRIORITIES, 0),
-        "paused": False,
-        "detail": detail if provider.active else "not active",
-    }
 
 
 def show(status: dict[str, Any]) -> None:
@@ -134,12 +81,13 @@ def _row(name: str, provider: dict[str, Any]) -> list[str]:
         f"{_rate(provider['rate_now'])} / {_rate(provider['max_rate'])}",
         f"{provider['window_used']}/{provider['window']}",
         waiting,
-        escape(_brief(provider["detail"] or "")),
+        escape(_brief(provider["detail"])),
     ]
 
 
-def _brief(detail: str) -> str:
+def _brief(detail: str | None) -> str:
     """Without what the columns `state` and `host` say already."""
+    detail = detail or ""
     if detail.startswith("connection open"):
         _, found, quiet = detail.rpartition("; quiet until ")
         return found.removeprefix("; ") + quiet if found else ""

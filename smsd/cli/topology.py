@@ -9,7 +9,10 @@ from smsd.cli.options import config_option, load_or_exit
 from smsd.core.topology import definitions
 
 
-@click.command()
+@click.command(
+    short_help="Print RabbitMQ's definitions.json for the configuration.",
+    epilog="Example: smsd topology > definitions.json && rabbitmqctl import_definitions definitions.json",
+)
 @config_option
 @click.option("--json", is_flag=True, expose_value=False, help="It always is JSON.")
 def topology(config: str) -> None:

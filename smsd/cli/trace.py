@@ -2,23 +2,25 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from smsd.cli.options import config_option, journal_or_exit, json_option, load_or_exit
-from smsd.core.contract import timestamp
-from smsd.core.life import PDU
 from smsd.core.smpp import pdus as smpp_pdus
 from smsd.core.smpp import status as smpp_status
 from smsd.core.smpp.codec import HEADER
-from smsd.links.journal.history import life
-from smsd.settings.model import Provider
+
+if TYPE_CHECKING:
+    from smsd.settings.model import Provider
 
 SAID_ELSEWHERE = ("at", "step", "segment", "last_status", "age", "ending", "result_id")
 
 
-@click.command()
+@click.command(
+    short_help="Show one message's life in order.",
+    epilog="Examples: smsd trace order-4711; smsd trace order-4711 --pdus --json",
+)
 @click.argument("message_id", metavar="ID")
 @click.option("--pdus", is_flag=True, help="With what went over the wire, for the provider's support (log.pdus).")
 @json_option
@@ -29,6 +31,8 @@ def trace(message_id: str, pdus: bool, as_json: bool, config: str) -> None:
     ID is the request's own. A request that was not handed over yet is not in the journal: it waits in RabbitMQ.
     """
     settings = load_or_exit(config, secrets=False)
+    from smsd.links.journal.history import life
+
     with journal_or_exit(settings.journal.path) as file:
         found = life(file, message_id)
     if found is None:
@@ -39,9 +43,9 @@ def trace(message_id: str, pdus: bool, as_json: bool, config: str) -> None:
             err=True,
         )
         sys.exit(1)
-    kept = any(step["step"] == PDU for step in found["steps"])
+    kept = any("hex" in step for step in found["steps"])
     if not pdus:
-        found["steps"] = [step for step in found["steps"] if step["step"] != PDU]
+        found["steps"] = [step for step in found["steps"] if "hex" not in step]
     elif provider := settings.providers.get(found["provider"]):
         found["account"] = account(provider)
     click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(lines(found)))
@@ -50,7 +54,7 @@ def trace(message_id: str, pdus: bool, as_json: bool, config: str) -> None:
         sys.exit(1)
 
 
-def account(provider: Provider) -> dict[str, Any]:
+def account(provider: "Provider") -> dict[str, Any]:
     """What the provider's support asks for first."""
     return {
         "system_id": provider.system_id,
@@ -74,7 +78,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _facts(step: dict[str, Any]) -> str:
-    if step["step"] == PDU:
+    if "hex" in step:
         return _pdu(step)
     facts = {name: value for name, value in step.items() if name not in SAID_ELSEWHERE and value not in (None, "")}
     return _pairs(facts)
@@ -95,6 +99,8 @@ def _value(name: str, value: Any) -> str:
     if name == "smpp_status":
         return smpp_status.name(value)
     if name == "due":
+        from smsd.core.contract import timestamp
+
         return timestamp(value)
     if name in ("receipt", "late"):
         value = value["raw"] or f"message_state {value.get('state')}"

@@ -88,6 +88,9 @@ class Journal(Protocol):
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         """The result of a request that never became a message."""
 
+    def count(self, result: Publication, campaign: str | None) -> None:
+        """A result that is not remembered."""
+
     def await_receipt(self, message: Message, due: float | None) -> None:
         """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more."""
 

@@ -118,6 +118,8 @@ class Reporter:
         )
         if request_id and fingerprint is not None:
             self._journal.remember(request_id, fingerprint, publication)
+        else:
+            self._journal.count(publication, known.get("campaign"))
         self._meter.result(provider or "unknown", status)
         self._outbox.add(publication, delivery.ack)
         log.info(

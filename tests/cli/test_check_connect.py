@@ -15,7 +15,7 @@ from rig.ports import free_port
 from rig.smsc import Simulator
 from strangers import full, hang_up, listening, refuse_receivers, response, say, silent
 
-from smsd.cli.check import check
+from smsd.cli import main
 from smsd.core.smpp import pdus
 
 ALLOW = "ask the provider whether it lets this machine's address in"
@@ -42,7 +42,7 @@ def run(providers: dict[str, Any], *arguments: str, url: Any = None, **broker: A
         "providers": providers,
     }
     Path("f.yaml").write_text(yaml.safe_dump(whole))
-    return CliRunner().invoke(check, ["--config", "f.yaml", "--connect", *arguments])
+    return CliRunner().invoke(main, ["check", "--config", "f.yaml", "--connect", *arguments])
 
 
 def told(providers: dict[str, Any], *names: str, **more: Any) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ def test_a_name_that_is_no_provider_is_a_usage_error() -> None:
 
 def test_a_file_that_is_not_good_is_not_tried(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("nod: a")
-    done = CliRunner().invoke(check, ["--config", "bad.yaml", "--connect"])
+    done = CliRunner().invoke(main, ["check", "--config", "bad.yaml", "--connect"])
     assert (done.exit_code, done.stdout) == (78, "")
 
 

@@ -92,4 +92,4 @@ def test_without_a_journal_there_is_a_sentence(tmp_path: Path, command: tuple[st
 
 
 def test_a_span_that_is_none_is_refused(config: Path) -> None:
-    assert "is no duration: write it like" in smsd(config, "log", "--since", "long").stderr
+    assert "is no time: write it like" in smsd(config, "log", "--since", "long").stderr

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from smsd.cli.preview import preview
+from smsd.cli import main
 
 CONFIG = """\
 providers:
@@ -20,7 +20,7 @@ providers:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(preview, arguments)
+    return CliRunner().invoke(main, ["preview", *arguments])
 
 
 def facts(*arguments: str) -> Any:
@@ -108,7 +108,7 @@ def test_a_provider_that_is_not_in_the_file_is_a_usage_error(tmp_path: Path) -> 
     config.write_text(CONFIG, "utf-8")
     shown = run("text", "--provider", "other", "--config", str(config))
     assert shown.exit_code == 2
-    assert "has no provider 'other'" in shown.stderr
+    assert "there is no provider 'other'; there is: acme" in shown.stderr
 
 
 def test_a_file_that_cannot_be_used_exits_78_with_its_problems(tmp_path: Path) -> None:

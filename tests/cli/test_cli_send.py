@@ -14,7 +14,7 @@ from rig.rabbit import unique_prefix
 from rig.smsc import Simulator
 from rig.stage import Stage
 
-from smsd.cli.send import send
+from smsd.cli import main
 
 
 class Scene:
@@ -39,7 +39,7 @@ class Scene:
 
 
 def run(config: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(send, [*arguments, "--config", str(config)])
+    return CliRunner().invoke(main, ["send", *arguments, "--config", str(config)])
 
 
 @pytest.fixture(scope="module")

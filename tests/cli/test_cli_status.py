@@ -1,6 +1,7 @@
 """`smsd status`, with a daemon, without one, and with a stranger on its port."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,9 @@ from rig.ports import free_port
 from rig.rabbit import unique_prefix
 from rig.stage import Stage
 
-from smsd.cli.status import show, status
+from smsd.cli import main
+from smsd.cli.status import show
+from smsd.links.journal.file import File
 
 CONFIG = """\
 node: here
@@ -25,7 +28,7 @@ providers:
 
 
 def run(config: Path, *options: str) -> Result:
-    return CliRunner().invoke(status, ["--config", str(config), *options])
+    return CliRunner().invoke(main, ["status", "--config", str(config), *options])
 
 
 @contextmanager
@@ -100,6 +103,82 @@ def test_with_the_daemon_down_every_provider_is_closed_and_that_is_no_error(tmp_
     assert all("connection closed" in line for line in lines[2:])
 
 
+def journal(directory: Path, *events: tuple[str, str, str, str, str]) -> Path:
+    """The configuration of a journal with these events: provider, its state then, event, time of day, detail."""
+    path = directory / "journal.db"
+    file = File(str(path), "process", 86400.0)
+    file.rotate(1000.0)
+    bodies = [
+        {"provider": name, "state": state, "event": event, "at": f"2026-03-01T{at}:00.000Z", "detail": detail}
+        for name, state, event, at, detail in events
+    ]
+    rows = [(n, 1000.0, body["provider"], json.dumps(body).encode()) for n, body in enumerate(bodies)]
+    file.write({"event_1000": rows}, {})
+    file.stand("q", "paused", "", True, 1000.0)
+    file.close()
+    config = directory / "smsd.yaml"
+    config.write_text(
+        f"journal: {{path: {path}}}\nhttp: {{listen: '127.0.0.1:{free_port()}'}}\n"
+        "providers: {p: {host: a}, q: {host: b}, r: {host: c}}\n"
+    )
+    return config
+
+
+def told(config: Path) -> dict[str, tuple[str, str | None, str]]:
+    shown = run(config, "--json")
+    assert shown.exit_code == 0
+    providers = json.loads(shown.stdout)["providers"]
+    return {name: (one["state"], one["since"], one["detail"]) for name, one in providers.items()}
+
+
+EVENTS = (
+    ("p", "open", "bound", "10:00", "connection open (transceiver at a:1)"),
+    ("q", "open", "bound", "10:01", "connection open (transceiver at b:1)"),
+    ("p", "closed", "lost", "11:00", "connection closed: the peer closed it; next try in 1.0 s"),
+    ("p", "closed", "connecting", "11:01", "transceiver to a:1"),
+    ("p", "closed", "auth_failed", "11:02", "connection closed: wrong password; next try in 300 s"),
+    ("q", "open", "paused", "12:00", "by command c1"),
+)
+
+
+def test_with_the_daemon_down_the_journal_tells_since_when_it_is_closed_and_why(tmp_path: Path) -> None:
+    config = journal(tmp_path, *EVENTS)
+    known = told(config)
+    assert known["p"] == ("closed", "2026-03-01T11:00:00.000Z", "connection closed: wrong password")
+    open_since = "smsd ended without closing it; it was open since 2026-03-01T10:01:00.000Z"
+    assert known["q"] == ("closed", None, open_since)
+    assert known["r"][:2] == ("closed", None)
+    assert known["r"][2].startswith("smsd is not running: ")
+    paused = {name: one["paused"] for name, one in json.loads(run(config, "--json").stdout)["providers"].items()}
+    assert paused == {"p": False, "q": True, "r": False}
+    head, _, p, q, _ = run(config).stdout.splitlines()
+    assert head.startswith("smsd is not running: ")
+    assert p.rstrip().endswith("wrong password")
+    assert "connection closed (paused)" in q
+
+
+def test_a_daemon_that_runs_and_can_not_be_asked_is_told_with_what_it_wrote_last(tmp_path: Path) -> None:
+    config = journal(tmp_path, *EVENTS)
+    file = File(str(tmp_path / "journal.db"), "process", 86400.0)
+    try:
+        head = run(config).stdout.splitlines()[0]
+        known = told(config)
+    finally:
+        file.close()
+    assert head.startswith(f"smsd runs (pid {os.getpid()}) and can't be asked: 127.0.0.1:")
+    assert known["p"] == ("closed", "2026-03-01T11:00:00.000Z", "connection closed: wrong password")
+    assert known["q"] == ("open", "2026-03-01T10:01:00.000Z", "connection open (transceiver at b:1)")
+
+
+def test_a_damaged_journal_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
+    config = journal(tmp_path)
+    (tmp_path / "journal.db").write_bytes(b"no journal\n" * 1000)
+    shown = run(config)
+    assert shown.exit_code == 0
+    assert "journal.db is damaged" in shown.stderr
+    assert shown.stdout.startswith("smsd is not running: ")
+
+
 def test_http_switched_off_is_said(tmp_path: Path) -> None:
     shown = run(config_of(tmp_path, ""))
     assert shown.exit_code == 0
@@ -111,7 +190,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_smsd(tmp_path: Path, body: byte
     with stranger(body) as listen:
         shown = run(config_of(tmp_path, listen))
     assert shown.exit_code == 0
-    assert shown.stdout.startswith(f"what answers at {listen} is not smsd\n")
+    assert shown.stdout.startswith(f"smsd can't be asked: what answers at {listen} is not smsd\n")
 
 
 def test_what_is_wrong_and_what_is_paused_is_told(capsys: pytest.CaptureFixture[str]) -> None:

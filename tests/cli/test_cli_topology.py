@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from smsd.cli.topology import topology, virtual_host
+from smsd.cli import main
+from smsd.cli.topology import virtual_host
 from smsd.core.topology import topology as wanted
 from smsd.links.broker.amqp import AmqpSession
 
@@ -23,7 +24,7 @@ providers:
 def printed(directory: Path, url: str = "amqp://guest@127.0.0.1/sms%2Fone", prefix: str = "sms") -> str:
     config = directory / "smsd.yaml"
     config.write_text(CONFIG.format(url=url, prefix=prefix))
-    done = CliRunner().invoke(topology, ["--config", str(config)])
+    done = CliRunner().invoke(main, ["topology", "--config", str(config)])
     assert done.exit_code == 0, done.output
     return done.stdout
 

@@ -153,8 +153,23 @@ def test_what_is_allowed_and_unwise_is_warned_of(text: str, tmp_path: Path) -> N
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    told = "smsd.yaml:1:1: file: can't be read: No such file or directory"
-    assert smsd(tmp_path, "run", "--config", "smsd.yaml") == (78, told)
+    assert smsd(tmp_path, "run", "--config", "smsd.yaml") == (
+        78,
+        "smsd.yaml:1:1: file: can't be read: No such file or directory\n"
+        "name your configuration with --config FILE, or in SMSD_CONFIG",
+    )
+
+
+def test_a_name_that_is_no_provider_of_the_file_is_told_with_those_that_are_close(tmp_path: Path) -> None:
+    (tmp_path / "smsd.yaml").write_text(ACME)
+    for command in (("pause", "acm"), ("send", "acm", "+79000000000", "hello"), ("stats", "acm"), ("log", "acm")):
+        code, told = smsd(tmp_path, *command, "--config", "smsd.yaml")
+        assert (code, told.splitlines()[-1]) == (2, "Error: there is no provider 'acm'; did you mean 'acme'?")
+
+
+def test_a_command_that_does_not_exist_is_told_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    code, told = smsd(tmp_path, "statu")
+    assert (code, told.splitlines()[-1]) == (2, "Error: no such command: 'statu'; did you mean 'status'?")
 
 
 def test_mistakes_that_only_show_at_run_time_are_told_where_an_operator_looks(stage: Stage) -> None:

@@ -8,13 +8,13 @@ from rig.daemon import Daemon, provider
 from rig.patience import eventually
 from rig.stage import Stage
 
-from smsd.cli.check import check
+from smsd.cli import main
 
 
 def told(stage: Stage, daemon: Daemon, *names: str) -> dict[str, dict[str, Any]]:
     """Its word on each provider of the daemon's own file."""
     config = stage.directory / f"smsd-{daemon.port}.yaml"
-    done = CliRunner().invoke(check, ["--config", str(config), "--connect", "--json", *names])
+    done = CliRunner().invoke(main, ["check", "--config", str(config), "--connect", "--json", *names])
     found = json.loads(done.stdout)
     assert done.exit_code == (0 if found["ok"] else 1)
     return {one["provider"]: one for one in found["connections"]}

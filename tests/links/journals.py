@@ -135,7 +135,8 @@ def called(message_id: str, *statuses: str, **changes: Any) -> Message:
 def result(status: str = "sent", message_id: str = "order-1") -> Publication:
     """The result of a request, with as much of a body as is looked at."""
     name = f"{message_id}-{status}"
-    body = json.dumps({"result_id": name, "id": message_id, "status": status, "reason": None, "detail": "so"}).encode()
+    told = {"result_id": name, "id": message_id, "campaign": None, "status": status, "reason": None, "detail": "so"}
+    body = json.dumps(told).encode()
     return Publication("sms.results", f"p.{status}", body, name, "sms.result.v1", message_id, order=message_id)
 
 

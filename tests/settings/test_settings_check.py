@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from smsd.cli.check import check
+from smsd.cli import main
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def run(tmp_path, monkeypatch):
 
     def in_folder(text: str, *arguments: str):
         (tmp_path / "f.yaml").write_text(text)
-        result = CliRunner().invoke(check, arguments)
+        result = CliRunner().invoke(main, ["check", *arguments])
         return result.exit_code, result.stdout, result.stderr
 
     return in_folder
@@ -47,7 +47,8 @@ def test_a_missing_file_is_a_problem_of_configuration(run):
     assert run("", "--config", "none.yaml") == (
         78,
         "",
-        "none.yaml:1:1: file: can't be read: No such file or directory\n",
+        "none.yaml:1:1: file: can't be read: No such file or directory\n"
+        "name your configuration with --config FILE, or in SMSD_CONFIG\n",
     )
 
 

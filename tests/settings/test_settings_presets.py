@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from smsd.cli.check import check
+from smsd.cli import main
 from smsd.settings.effective import Setting
 from smsd.settings.model import Encoding, Provider
 from smsd.settings.presets import PRESETS
@@ -203,7 +203,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SMSD_TEST_PASSWORD", "hush")
     (tmp_path / "f.yaml").write_text(FROM_EVERYWHERE)
-    return lambda *arguments: CliRunner().invoke(check, ["--config", "f.yaml", *arguments])
+    return lambda *arguments: CliRunner().invoke(main, ["check", "--config", "f.yaml", *arguments])
 
 
 def test_show_prints_them_for_people(run):

@@ -6,7 +6,7 @@ Unlike the daemon's it is never reconnected: whatever ends the connection ends t
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -25,12 +25,19 @@ CONNECT_TIMEOUT = 10.0
 
 PREFETCH = 100
 
+UNCONFIRMED_MAX = 200
+"""Messages that are published before the broker has confirmed the first of them."""
+
 
 class Inbox:
     """What the connection brings, in order; after its end only that."""
 
     def __init__(self) -> None:
         self._came: asyncio.Queue[Any] = asyncio.Queue()
+
+    @property
+    def empty(self) -> bool:
+        return self._came.empty()
 
     def put(self, item: Any) -> None:
         self._came.put_nowait(item)
@@ -50,6 +57,9 @@ class Client:
     def __init__(self) -> None:
         self._confirms, self._replies = Inbox(), Inbox()
         self._returned = False
+        self._published = 0
+        self._unconfirmed: set[int] = set()
+        """Delivery tags."""
         self._session = AmqpSession(self._ended, on_blocked=lambda _: None)
 
     def _ended(self, reason: str) -> None:
@@ -73,14 +83,48 @@ class Client:
     def _came_back(self, _: str, __: str) -> None:
         self._returned = True
 
-    def _confirmed(self, _: int, __: bool, acked: bool) -> None:
-        if self._returned:  # the broker acks what it has returned, too
-            self._confirms.put(Confirm.UNROUTABLE)
-        else:
-            self._confirms.put(Confirm.DONE if acked else Confirm.REFUSED)
+    def _confirmed(self, tag: int, multiple: bool, acked: bool) -> None:
+        told = {one for one in self._unconfirmed if one <= tag} if multiple else {tag}
+        self._unconfirmed -= told
+        # The broker acks what it has returned, too. What it returned stands before the confirm.
+        answer = Confirm.UNROUTABLE if self._returned else Confirm.DONE if acked else Confirm.REFUSED
+        for _ in told:
+            self._confirms.put(answer)
 
     async def publish(self, publication: Publication, reply_to: str | None = None) -> Confirm:
         """Publishes one message, mandatory; returns the broker's answer to it. Raises LinkDown."""
+        self._returned = False
+        self._put(publication, reply_to)
+        return await self._confirm()
+
+    async def publish_all(
+        self, publications: Iterable[Publication], reply_to: str | None, on_confirmed: Callable[[], None]
+    ) -> Confirm:
+        """Publishes many, to one exchange and key; the first bad answer ends it and is returned. Raises LinkDown.
+
+        `on_confirmed` is called for each that the broker has.
+        """
+        self._returned = False
+        for publication in publications:
+            self._put(publication, reply_to)
+            if len(self._unconfirmed) >= UNCONFIRMED_MAX:
+                if (answer := await self._confirm()) is not Confirm.DONE:
+                    return answer
+                on_confirmed()
+        while self._unconfirmed or not self._confirms.empty:
+            if (answer := await self._confirm()) is not Confirm.DONE:
+                return answer
+            on_confirmed()
+        return Confirm.DONE
+
+    async def _confirm(self) -> Confirm:
+        try:
+            answer: Confirm = await self._confirms.take(ANSWER_TIMEOUT)
+        except TimeoutError:
+            raise LinkDown("broker", f"it took no message within {ANSWER_TIMEOUT:g} s") from None
+        return answer
+
+    def _put(self, publication: Publication, reply_to: str | None) -> None:
         properties = SimpleNamespace(
             content_type="application/json",
             content_encoding="utf-8",
@@ -92,14 +136,10 @@ class Client:
             timestamp=int(time.time()),
             reply_to=reply_to,
         )
-        self._returned = False
+        self._published += 1
+        self._unconfirmed.add(self._published)
         own = amqp.with_headers(properties, {})  # pika's own class of them
         self._session.republish(publication.exchange, publication.key, publication.body, own)
-        try:
-            answer: Confirm = await self._confirms.take(ANSWER_TIMEOUT)
-        except TimeoutError:
-            raise LinkDown("broker", f"it took no message within {ANSWER_TIMEOUT:g} s") from None
-        return answer
 
     async def reply_queue(self) -> str:
         """Makes an exclusive queue and reads it: its name is what `reply_to` has to say. Raises LinkDown."""

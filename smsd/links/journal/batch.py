@@ -1,13 +1,14 @@
 """What is committed together: rows, deletions, questions to answer afterwards, and who is told then."""
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from smsd.core.message import Message
 from smsd.links.journal import recall
 from smsd.links.journal.file import File, Row
+from smsd.links.journal.tally import tallied
 
 Told = tuple[Message | None, Callable[..., Any], tuple[Any, ...]]
 """Whom a failure costs, whom to call back, and with what."""
@@ -30,6 +31,8 @@ class Batch:
     def __init__(self) -> None:
         self.rows: defaultdict[str, list[Row]] = defaultdict(list)
         self.gone: defaultdict[str, list[int]] = defaultdict(list)
+        self.results: Counter[tuple[str, str]] = Counter()
+        """Routing key and campaign of the results, to be tallied."""
         self.standing: list[tuple[str, str, str, bool]] = []
         self.questions: list[Question] = []
         self.then: list[Told] = []
@@ -37,7 +40,7 @@ class Batch:
         """Messages that must not be read from the file before this is in it."""
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.gone or self.standing or self.questions or self.then)
+        return bool(self.rows or self.gone or self.results or self.standing or self.questions or self.then)
 
     @property
     def records(self) -> int:
@@ -48,7 +51,8 @@ class Batch:
         began = time.perf_counter()
         now = time.time()
         file.rotate(now)
-        file.write(self.rows, self.gone)
+        file.write(self.rows, self.gone, tallied(self.results, now))
+        self.results.clear()  # the rest may fail, and then all of this is done again: counting is not
         for provider, kind, value, on in self.standing:
             file.stand(provider, kind, value, on, now)
         took = time.perf_counter() - began

@@ -59,6 +59,10 @@ MIGRATIONS = (
     CREATE TABLE awaiting (no INTEGER PRIMARY KEY, part INTEGER NOT NULL, provider TEXT NOT NULL, due REAL NOT NULL);
     CREATE INDEX awaiting_due ON awaiting (provider, due);
     """,
+    """
+    CREATE TABLE tally (slot INTEGER NOT NULL, provider TEXT NOT NULL, campaign TEXT NOT NULL, status TEXT NOT NULL,
+        count INTEGER NOT NULL, PRIMARY KEY (slot, provider, campaign, status)) WITHOUT ROWID;
+    """,
 )
 """What leads from each version to the next; a file's version is how many of them it has had."""
 
@@ -156,6 +160,7 @@ class File:
             while len(starts) > 2 and starts[-2] < now - self._keep:
                 self._forget(starts[-1], start)
                 self._moved[starts.pop()] = start
+            self._db.execute("DELETE FROM tally WHERE slot < ?", (now - self._keep,))
         self.starts = starts
 
     def moved(self, start: int) -> int:
@@ -178,16 +183,20 @@ class File:
 
     # --- writing
 
-    def write(self, rows: Mapping[str, Sequence[Row]], gone: Mapping[str, Sequence[int]]) -> None:
-        """One commit: `rows` by table, replacing those of the same key, and what is `gone`, by table and key.
+    def write(
+        self, rows: Mapping[str, Sequence[Row]], gone: Mapping[str, Sequence[int]], tallied: Sequence[Row] = ()
+    ) -> None:
+        """One commit: `rows` by table, replacing those of the same key, what is `gone`, by table and key, and rows of
+        `tally` whose count is added to what is there.
 
         Raises DiskTrouble, after which nothing of it has happened, and JournalDamaged.
         """
-        if not rows and not gone:
+        if not rows and not gone and not tallied:
             return
         with self._transaction():
             for table, of_table in rows.items():
                 self._insert(table, of_table)
+            self._put("INSERT INTO tally", tallied, "ON CONFLICT DO UPDATE SET count = count + excluded.count")
             for table, keys in gone.items():
                 name = "no" if table == "awaiting" else "seq"
                 for some in _chunks(keys):
@@ -200,12 +209,12 @@ class File:
             table = f"{kind}_{self.moved(int(start))}"
         elif table in ("intent", "awaiting"):
             rows = [(row[0], self.moved(row[1]), *row[2:]) for row in rows]
-        one = f"({','.join('?' * len(rows[0]))})"
+        self._put(f"INSERT OR REPLACE INTO {table}", rows)
+
+    def _put(self, into: str, rows: Sequence[Row], conflict: str = "") -> None:
         for some in _chunks(rows):
-            values = ",".join([one] * len(some))
-            self._db.execute(
-                f"INSERT OR REPLACE INTO {table} VALUES {values}", [value for row in some for value in row]
-            )
+            values = ",".join([f"({','.join('?' * len(some[0]))})"] * len(some))
+            self._db.execute(f"{into} VALUES {values} {conflict}", [value for row in some for value in row])
 
     def stand(self, provider: str, kind: str, value: str, on: bool, now: float) -> None:
         """What an operator has decided, until it is taken back."""

@@ -1,10 +1,16 @@
 """Reading the journal from outside, whether smsd runs or not: one message's life, and the connection log."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from smsd.core.contract import timestamp
 from smsd.links.journal.file import File
+
+LATEST = 10_000
+"""Events that are looked at for what was known last."""
+
+ASIDE = ("connecting", "throttled", "throttle_ended", "paused", "resumed")
+"""Events of providers that say nothing of why a connection is open or closed."""
 
 
 def life(file: File, message_id: str) -> dict[str, Any] | None:
@@ -48,6 +54,29 @@ def connection_log(file: File, provider: str | None, since: float, most: int) ->
     rows: list[Any] = []
     for start in file.starts:
         only = "AND provider = ?" if provider is not None else ""
-        values = (since, provider) if provider is not None else (since,)
-        rows += file.all(f"SELECT seq, body FROM event_{start} WHERE at >= ? {only}", *values)
-    return [json.loads(body) for _, body in sorted(rows)[-most:]]
+        question = f"SELECT seq, body FROM event_{start} WHERE at >= ? {only} ORDER BY seq DESC LIMIT ?"
+        rows += file.all(question, *[value for value in (since, provider, most - len(rows)) if value is not None])
+    return [json.loads(body) for _, body in sorted(rows)]
+
+
+class Last(NamedTuple):
+    """How a provider's connection was when it was last heard of. Times are those of the events."""
+
+    state: str
+    since: str
+    detail: str
+    paused: bool
+
+
+def last_known(file: File) -> dict[str, Last]:
+    """By provider, from the latest events; one of which they say nothing is left out."""
+    told: dict[str, Last] = {}
+    paused = {name for (name,) in file.all("SELECT provider FROM standing WHERE kind = 'paused'")}
+    for event in connection_log(file, None, 0.0, LATEST):
+        provider, state = event["provider"], event["state"]
+        if provider is None or event["event"] in ASIDE:
+            continue
+        before = told.get(provider)
+        since = before.since if before is not None and before.state == state else event["at"]
+        told[provider] = Last(state, since, event["detail"], provider in paused)
+    return told

@@ -40,6 +40,8 @@ class SqliteJournal:
         self._live: WeakValueDictionary[str, Message] = WeakValueDictionary()
         self._remembered: dict[str, Known] = {}
         """Of requests that never became a message, until the file knows them."""
+        self._counted: dict[str, None] = {}
+        """Results that are not remembered, the oldest first."""
         self._recent: dict[int, tuple[Message, list[str]]] = {}
         """By their number, the oldest first."""
         self._names: dict[str, tuple[Message, Part]] = {}
@@ -134,7 +136,7 @@ class SqliteJournal:
         facts: dict[str, Any] = {"status": message.status, "final": final, "result_id": result.message_id}
         if message.corrects is not None:
             facts["corrects"] = message.corrects
-        self._put_result(start, no, result)
+        self._put_result(start, no, result, message.request.campaign)
         self.note(message, RESULT, **facts)
         if final and no in self._recent:
             self._let_go(no)
@@ -157,13 +159,24 @@ class SqliteJournal:
         start, no = self._file.starts[0], next(self._numbers)
         self._remembered[message_id] = Known(fingerprint, None, result)
         self._commits.put(f"message_{start}", (no, message_id, fingerprint, ""))
-        self._put_result(start, no, result)
+        self._put_result(start, no, result, json.loads(result.body)["campaign"])
         self._commits.then(None, self._remembered.pop, message_id, None)
 
-    def _put_result(self, start: int, no: int, result: Publication) -> None:
+    def _put_result(self, start: int, no: int, result: Publication, campaign: str | None) -> None:
         headers = json.dumps(dict(result.headers)) if result.headers else "{}"
         row = (no, result.exchange, result.key, result.body, result.message_id, result.correlation_id, headers)
         self._commits.put(f"result_{start}", row)
+        self._commits.batch.results[result.key, campaign or ""] += 1
+
+    def count(self, result: Publication, campaign: str | None) -> None:
+        """A result that is not remembered: counted once in this run, however often its request comes."""
+        if result.message_id in self._counted:
+            return
+        self._counted[result.message_id] = None
+        if len(self._counted) > RECENT:
+            del self._counted[next(iter(self._counted))]
+        self._commits.batch.results[result.key, campaign or ""] += 1
+        self._commits.soon()
 
     def _place(self, message: Message) -> recall.Place:
         """Where the message is kept; its head is written with its first step."""
