@@ -95,7 +95,7 @@ def test_an_unknown_option_is_a_usage_error(command: str) -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     told = smsd("stauts")
     assert (told.exit_code, told.stdout) == (2, "")
-    assert "No such command 'stauts'" in told.stderr
+    assert "no such command: 'stauts'; did you mean" in told.stderr
 
 
 @pytest.mark.parametrize("command", READING_CONFIG)

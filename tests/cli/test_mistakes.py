@@ -162,7 +162,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_name_that_is_no_provider_of_the_file_is_told_with_those_that_are_close(tmp_path: Path) -> None:
     (tmp_path / "smsd.yaml").write_text(ACME)
-    for command in (("pause", "acm"), ("send", "acm", "+79000000000", "hello"), ("stats", "acm"), ("log", "acm")):
+    for command in (("pause", "acm"), ("send", "acm", "+79000000000", "hello"), ("check", "--connect", "acm")):
         code, told = smsd(tmp_path, *command, "--config", "smsd.yaml")
         assert (code, told.splitlines()[-1]) == (2, "Error: there is no provider 'acm'; did you mean 'acme'?")
 
