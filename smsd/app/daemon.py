@@ -248,7 +248,7 @@ class Daemon:
             listen = self._settings.http.listen
             reach = "this machine only" if loopback(listen) else "open to whoever reaches it"
             where = f"{listen.rpartition(':')[0]}:{port}, {reach}"
-            log.info("listening", detail=f"/metrics /livez /readyz /status on {where}")
+            log.info("listening", detail=f"/ (the status page) /metrics /livez /readyz /status on {where}")
         self._recover()
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")
@@ -264,6 +264,7 @@ class Daemon:
 
     def _asked_to_reload(self) -> None:
         detail = "reload is not active yet: restart smsd to apply a changed file"
+        self._view.refused = detail
         self._events.emit("config_refused", detail=detail, problems=[detail])
 
     async def _sweep(self) -> None:
@@ -271,6 +272,7 @@ class Daemon:
             before = self._loop.time()
             await asyncio.sleep(SWEEP)
             self._view.lag = max(0.0, self._loop.time() - before - SWEEP)
+            self._view.page.sample()
             for holding in self._holdings.values():
                 holding.sweep()
 

@@ -1,10 +1,11 @@
-"""What the daemon says of itself, to whoever asks: /status, /livez, /readyz, /metrics."""
+"""What the daemon says of itself, to whoever asks: /status, /livez, /readyz, /metrics, and the page for people."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smsd import __version__
+from smsd.app.page import Routes, StatusPage
 from smsd.core.contract import timestamp
 from smsd.flow.holding import Holding
 from smsd.flow.outbox import Outbox
@@ -12,10 +13,9 @@ from smsd.flow.report import Reporter
 from smsd.links.broker.link import BrokerLink
 from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
+from smsd.links.page.facts import moment
 from smsd.links.web import Reply, Request
 from smsd.settings.model import Settings
-
-Routes = dict[tuple[str, str], Callable[[Request], Awaitable[Reply]]]
 
 
 class View:
@@ -36,6 +36,10 @@ class View:
         self.settings = settings
         self.lag = 0.0
         """Seconds by which the event loop was late when last looked at."""
+        self.refused: str | None = None
+        """The first problem of the file that the last reload refused, as long as no good one has come."""
+        self.configured_at = time.time()
+        """When the settings in force were read."""
         self._node = node
         self._started_at = time.time()
         self._holdings = holdings
@@ -44,6 +48,13 @@ class View:
         self._journal = journal
         self._reporter = reporter
         self._meter = meter
+        self.page = StatusPage(
+            self._look,
+            lambda: self.settings.providers,
+            meter=meter,
+            failures=reporter.failures,
+            journal_path=settings.journal.path,
+        )
 
     def routes(self) -> Routes:
         """By method and path."""
@@ -52,7 +63,7 @@ class View:
             ("GET", "/readyz"): self._readyz,
             ("GET", "/status"): self._status,
             ("GET", "/metrics"): self._metrics,
-        }
+        } | self.page.routes()
 
     def status(self) -> dict[str, Any]:
         """/status."""
@@ -82,6 +93,20 @@ class View:
             "paused": False,
             "detail": "waiting for the broker" if provider.active else "not active",
         }
+
+    def _look(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
+        """What the page shows of the daemon: /status, what is wrong, what else is so."""
+        broker = self._broker
+        troubles = []
+        if not broker.connected:
+            troubles.append(f"no broker, nothing is sent: {broker.state}")
+        elif broker.blocked:
+            troubles.append("the broker takes no publishes: it is short of memory or disk")
+        if self._journal.trouble is not None:
+            troubles.append(f"{self._journal.trouble}; nothing is taken until the journal can be written")
+        if self.refused is not None:
+            troubles.append(f"the last reload was refused, the settings from before are in force: {self.refused}")
+        return self.status(), troubles, [f"settings read {moment(self.configured_at, time.time())}"]
 
     async def _livez(self, _: Request) -> Reply:
         return Reply.json({"ok": True})
@@ -120,8 +145,8 @@ class View:
             broker_blocked=self._broker.blocked,
             outbox_waiting=len(self._outbox),
             loop_lag=self.lag,
-            config_ok=True,
-            config_at=self._started_at,
+            config_ok=self.refused is None,
+            config_at=self.configured_at,
             uncertain=self._reporter.uncertain,
             journal_bytes=self._journal.size(),
         )

@@ -15,6 +15,7 @@ import structlog
 from smsd.core.address import mask
 from smsd.core.contract import result_id
 from smsd.core.errors import ContractError
+from smsd.core.failures import Failures
 from smsd.core.message import UNCERTAIN, Ending, Message
 from smsd.core.publication import Publication
 from smsd.core.results import FINAL, rejection, result
@@ -40,6 +41,8 @@ class Reporter:
         self._prefix = prefix
         self.uncertain: Counter[str] = Counter()
         """Messages by provider whose last result, in this run, is `uncertain`."""
+        self.failures = Failures()
+        """What went wrong in this run, for people."""
         self._log_of_messages = log.bind()
         """Bound once: its line is written for every message."""
 
@@ -52,6 +55,8 @@ class Reporter:
         message.status = ending.status
         self._journal.conclude(message, publication, final)
         self._meter.result(message.provider, ending.status)
+        if ending.reason is not None:
+            self.failures.count(message.provider, ending.status, ending.reason, ending.smpp_status, now)
         if ending.status == UNCERTAIN:
             self.uncertain[message.provider] += 1
         elif message.corrects is not None:
@@ -121,6 +126,7 @@ class Reporter:
         else:
             self._journal.count(publication, known.get("campaign"))
         self._meter.result(provider or "unknown", status)
+        self.failures.count(provider or "", status, error.reason, None, now)
         self._outbox.add(publication, delivery.ack)
         log.info(
             "message",

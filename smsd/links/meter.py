@@ -8,6 +8,7 @@ from the start, so that `rate()` sees its first increment.
 import math
 import platform
 from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version as version_of
 from itertools import accumulate
@@ -64,6 +65,7 @@ class _Counts:
         self._words = (*words, OTHER) if label else ("",)
         self._counter = Counter(name, help, ["provider", label] if label else ["provider"], registry=registry)
         self._gathered: dict[tuple[str, str], int] = {}
+        self._handed: Counts[tuple[str, str]] = Counts()
 
     def add(self, provider: str) -> None:
         for word in self._words:
@@ -72,7 +74,7 @@ class _Counts:
 
     def remove(self, provider: str) -> None:
         for word in self._words:
-            del self._gathered[provider, word]
+            del self._gathered[provider, word], self._handed[provider, word]
             self._counter.remove(*self._values(provider, word))
 
     def _values(self, provider: str, word: str) -> tuple[str, ...]:
@@ -91,7 +93,11 @@ class _Counts:
         for (provider, word), number in self._gathered.items():
             if number:
                 self._counter.labels(*self._values(provider, word)).inc(number)
+                self._handed[provider, word] += number
                 self._gathered[provider, word] = 0
+
+    def total(self, provider: str, word: str) -> int:
+        return self._gathered[provider, word] + self._handed[provider, word]
 
 
 class _Seconds:
@@ -109,6 +115,10 @@ class _Seconds:
 
     def remove(self, provider: str) -> None:
         del self._counts[provider], self._sums[provider]
+
+    def counts(self, provider: str) -> list[int]:
+        """Observations of each bucket, the last being what is beyond all bounds."""
+        return self._counts[provider]
 
     def observe(self, provider: str, seconds: float) -> None:
         if provider not in self._counts:
@@ -333,6 +343,13 @@ class PrometheusMeter:
 
     def journal_failed(self) -> None:
         self._journal_errors.inc()
+
+    # --- what the status page asks
+
+    def answers(self) -> Iterator[tuple[str, int, list[int]]]:
+        """Of each provider: segments accepted so far, and answers to submit_sm by bucket of RESPONSE_SECONDS."""
+        for provider in self._providers:
+            yield provider, self._segments.total(provider, "accepted"), self._response.counts(provider)
 
     # --- what is looked at just before a scrape
 

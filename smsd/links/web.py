@@ -6,13 +6,17 @@ It serves `Reply` for `Request`, one route per method and path. What the answers
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
 
 _STOP_TIMEOUT = 2.0
 """Seconds that requests in flight get to end when the server stops."""
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+"""Of every answer: what it says is true now, is what it says it is, and nobody else's business."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class Reply:
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def json(cls, obj: Any, status: int = 200) -> "Reply":
@@ -58,6 +63,8 @@ class WebServer:
     def __init__(self, routes: Mapping[tuple[str, str], Route], on_error: OnError = _log_error) -> None:
         self._routes = dict(routes)
         self._on_error = on_error
+        self._local = False
+        """Whether this machine's own programs are the only ones that can reach us."""
         self._runner: web.ServerRunner | None = None
 
     async def start(self, listen: str) -> int:
@@ -66,6 +73,7 @@ class WebServer:
         Raises ValueError for an address that is not one, OSError when it can't be listened on.
         """
         host, port = listen_address(listen)
+        self._local = _is_local(host)
         server = web.Server(self._serve, access_log=None)
         runner = web.ServerRunner(server, access_log=None, shutdown_timeout=_STOP_TIMEOUT)
         await runner.setup()
@@ -85,8 +93,17 @@ class WebServer:
 
     async def _serve(self, received: web.BaseRequest) -> web.StreamResponse:
         request = Request(received.method, received.path, dict(received.query), await received.read())
-        reply = await self._reply(request)
-        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": reply.content_type})
+        reply = self._misled(received.headers.get("Host")) or await self._reply(request)
+        headers = {**_HEADERS, "Content-Type": reply.content_type, **reply.headers}
+        return web.Response(status=reply.status, body=reply.body, headers=headers)
+
+    def _misled(self, host: str | None) -> Reply | None:
+        """Refuses a browser that a stranger's page has sent here: a name of the stranger's that resolves to this
+        machine (DNS rebinding) would let that page read our answers as its own. A port that others can reach is open
+        to whoever is in its network anyway, by any name, and its names are not ours to know: there nothing is asked."""
+        if host is None or not self._local or _is_local(_without_port(host)):
+            return None
+        return Reply(421, f"this port is for this machine alone: ask localhost or 127.0.0.1, not {host!r}\n".encode())
 
     async def _reply(self, request: Request) -> Reply:
         method = "GET" if request.method == "HEAD" else request.method
@@ -105,6 +122,23 @@ class WebServer:
             return Reply(405, f"{request.path} answers {', '.join(methods)}, not {request.method}\n".encode())
         paths = ", ".join(sorted({path for _, path in self._routes}))
         return Reply(404, f"there is no {request.path} here; there is {paths}\n".encode())
+
+
+def _is_local(host: str) -> bool:
+    """Whether the name or address is this machine's for itself (RFC 6761 §6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    """The name or address in a Host header."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
 
 
 def listen_address(listen: str) -> tuple[str, int]:

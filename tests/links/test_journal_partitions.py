@@ -193,3 +193,21 @@ async def test_the_connection_log_of_all_partitions_is_told_by_provider_and_time
             ("q", 0.0, 2, [3, 5]),
         ):
             assert [line["n"] for line in history.connection_log(j._file, provider, since, most)] == numbers
+
+
+@in_a_loop
+async def test_the_latest_events_of_all_partitions_are_told_the_newest_first(path: Path, clock: Clock) -> None:
+    async with journal(path, KEEP) as j:
+        for n in range(6):
+            j.record("pq"[n % 2], b'{"n":%d}' % n)
+            await j.settle()
+            clock.now += 60
+        assert len(j._file.starts) > 1
+        for provider, most, numbers in (
+            (None, 100, [5, 4, 3, 2, 1, 0]),
+            (None, 3, [5, 4, 3]),
+            ("p", 100, [4, 2, 0]),
+            ("q", 2, [5, 3]),
+            ("r", 100, []),
+        ):
+            assert [event["n"] for event in history.latest(j._file, most, provider)] == numbers

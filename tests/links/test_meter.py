@@ -219,6 +219,17 @@ def test_late_news_of_a_dropped_provider_brings_no_series_back(meter: Prometheus
     assert value(meter, "smsd_results_total", provider="unknown", status="delivered") == 1
 
 
+def test_the_status_pages_counters_go_on_over_a_scrape(meter: PrometheusMeter) -> None:
+    for seconds, outcome in ((0.02, "accepted"), (60.0, "throttled"), (0.02, "accepted")):
+        meter.answered("acme", outcome, seconds)
+        meter.render()
+    acme = {name: (accepted, list(answers)) for name, accepted, answers in meter.answers()}["acme"]
+    assert acme == (2, [0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    meter.set_providers(["beta"])
+    meter.set_providers(["acme"])
+    assert [(name, accepted, sum(answers)) for name, accepted, answers in meter.answers()] == [("acme", 0, 0)]
+
+
 def test_versions_are_told(meter: PrometheusMeter) -> None:
     (info,) = [family for family in families(meter) if family.name == "smsd_build_info"]
     labels = info.samples[0].labels

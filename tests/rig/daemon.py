@@ -33,11 +33,15 @@ class Daemon:
         self.file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
         self.configure(settings)
+        self.start()
+        if ready:
+            self.ready()
+
+    def start(self) -> None:
+        """Starts it, again perhaps, on the same port."""
         with self._stderr.open("ab") as stderr:
             command = [sys.executable, "-m", "smsd", "run", "--config", str(self.file)]
             self._process = subprocess.Popen(command, stderr=stderr)
-        if ready:
-            self.ready()
 
     def __enter__(self) -> Self:
         return self

@@ -17,19 +17,26 @@ async def broken(_: Request) -> Reply:
     raise RuntimeError("unforeseen")
 
 
-def ask(*requests: tuple[str, str], body: bytes = b"", listen: str = "127.0.0.1:0") -> tuple[list[Any], list[Any]]:
+async def guarded(_: Request) -> Reply:
+    return Reply(headers={"Content-Security-Policy": "default-src 'none'"})
+
+
+def ask(
+    *requests: tuple[str, str], body: bytes = b"", listen: str = "127.0.0.1:0", host_said: str | None = None
+) -> tuple[list[Any], list[Any]]:
     """(status, content type, body) of each request, and the errors that were reported."""
     errors: list[Any] = []
 
     async def run() -> list[Any]:
         routes = {("GET", "/echo"): echo, ("POST", "/echo"): echo, ("GET", "/broken"): broken}
         web = WebServer(routes, lambda request, error: errors.append((request.path, str(error))))
-        host = listen.rpartition(":")[0]
+        host = listen.rpartition(":")[0].replace("0.0.0.0", "127.0.0.1")
+        said = {} if host_said is None else {"Host": host_said}
         port = await web.start(listen)
         answers = []
         async with aiohttp.ClientSession() as http:
             for method, path in requests:
-                async with http.request(method, f"http://{host}:{port}{path}", data=body) as answer:
+                async with http.request(method, f"http://{host}:{port}{path}", data=body, headers=said) as answer:
                     answers.append((answer.status, answer.headers["Content-Type"], await answer.text()))
         await web.stop()
         return answers
@@ -89,3 +96,53 @@ def test_what_is_no_address_is_refused(listen: str) -> None:
 
 def test_an_ipv6_address_loses_its_brackets() -> None:
     assert listen_address("[::1]:9108") == ("::1", 9108)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:8000",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "[::1]:9108",
+        "127.1.2.3",
+        "LOCALHOST",
+        "smsd.localhost",
+    ],
+)
+def test_a_port_for_this_machine_answers_to_its_names(host: str) -> None:
+    assert ask(("GET", "/echo"), host_said=host)[0][0][0] == 201
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:9108", "localhost.example", "127.0.0.1.example", "192.0.2.1", "[2001::1]"]
+)
+def test_a_port_for_this_machine_does_not_answer_to_a_strangers_name(host: str) -> None:
+    [(status, _, body)] = ask(("GET", "/echo"), host_said=host)[0]
+    assert status == 421
+    assert body == f"this port is for this machine alone: ask localhost or 127.0.0.1, not {host!r}\n"
+
+
+def test_a_port_for_everybody_answers_to_any_name() -> None:
+    assert ask(("GET", "/echo"), listen="0.0.0.0:0", host_said="sms1.example.net")[0][0][0] == 201
+
+
+def test_answers_are_for_now_of_one_kind_and_with_the_headers_of_their_own() -> None:
+    async def run() -> dict[str, str]:
+        web = WebServer({("GET", "/"): guarded})
+        port = await web.start("127.0.0.1:0")
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/") as answer:
+            headers = dict(answer.headers)
+        await web.stop()
+        return headers
+
+    assert (
+        asyncio.run(run()).items()
+        >= {
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": "default-src 'none'",
+        }.items()
+    )

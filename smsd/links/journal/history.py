@@ -80,3 +80,8 @@ def last_known(file: File) -> dict[str, Last]:
         since = before.since if before is not None and before.state == state else event["at"]
         told[provider] = Last(state, since, event["detail"], provider in paused)
     return told
+
+
+def latest(file: File, most: int, provider: str | None = None) -> list[dict[str, Any]]:
+    """The latest events, the newest first; of one provider, or of all and of the daemon."""
+    return connection_log(file, provider, 0.0, most)[::-1]
