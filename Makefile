@@ -1,5 +1,5 @@
 # Each target is one or two lines that could as well be typed.
-.PHONY: help demo test quirks check bench chaos fuzz clean
+.PHONY: help demo test quirks check bench chaos fuzz wheel deb clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,13 @@ chaos: ## faults at random moments under load, then every message accounted for 
 fuzz: ## mutated PDUs into a live bind, between real traffic that must not suffer (PDUS=1000000 SEED=1)
 	deploy/setup.sh test
 	.venv/bin/python -m tests.fuzz --pdus $(or $(PDUS),1000000) $(if $(SEED),--seed $(SEED))
+
+wheel: ## dist/smsd-VERSION-py3-none-any.whl
+	deploy/setup.sh demo
+	deploy/wheel.sh
+
+deb: wheel ## dist/smsd_VERSION_ARCH.deb, of this machine's Debian and architecture; see docs/operating.md
+	deploy/debian/build.sh
 
 clean: ## remove what was built, the virtual environment too
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .run build dist smsd.egg-info

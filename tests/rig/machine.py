@@ -1,0 +1,113 @@
+"""A Debian with a real systemd as its PID 1, on a machine whose own PID 1 is something else.
+
+Its files are those of a debootstrapped root, what it changes is in memory, and it lives in namespaces of its own: when
+its systemd is killed, its processes and mounts are gone, and nothing was ever to be seen of them outside.
+The network is the machine's own, so that a broker or a simulator on 127.0.0.1 can be reached, unless `network=False`.
+"""
+
+import contextlib
+import fcntl
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Self
+
+from rig.patience import eventually
+
+BOOT = Path(__file__).with_name("boot.sh")
+BOOT_SECONDS = 60.0
+PACKAGES = "systemd,systemd-sysv,python3"
+"""What the root has besides Debian's essential packages: nothing that smsd's package does not depend on."""
+
+
+def debian_root(place: Path) -> Path:
+    """A root of this machine's release under `place`, made by debootstrap unless an earlier run has (half a minute)."""
+    release = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    root = place / f"debian-{release}"
+    place.mkdir(exist_ok=True)
+    with (place / f"debian-{release}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            _debootstrap(release, root)
+    return root
+
+
+def _debootstrap(release: str, root: Path) -> None:
+    begun = root.with_suffix(".begun")
+    shutil.rmtree(begun, ignore_errors=True)
+    main = ["Identifier: Packages", f"Release: {release}", "Component: main"]
+    look = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *main]
+    mirror = subprocess.run(look, check=True, capture_output=True, text=True).stdout.split()[0]
+    make = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(begun), mirror]
+    made = subprocess.run(["unshare", "--mount", *make], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr
+    (begun / "etc/systemd/system/console-getty.service").symlink_to("/dev/null")  # there is no console to log in at
+    begun.rename(root)
+
+
+class Machine:
+    """A booted machine; `close` ends it. `place` is an empty directory that it may have, and leaves empty."""
+
+    def __init__(self, root: Path, place: Path, *, network: bool = True) -> None:
+        place.mkdir()
+        kinds = ["--pid", "--mount", "--uts", "--ipc", "--cgroup", *([] if network else ["--net"])]
+        dying_with_us = ["setpriv", "--pdeathsig", "KILL"]  # when a test takes too long, nobody closes anything
+        boot = [*dying_with_us, "unshare", "--fork", "--kill-child", *kinds, "bash", BOOT, root, place]
+        self._log = place.with_suffix(".log")
+        with self._log.open("wb") as log:
+            self._unshare = subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self.pid = eventually(self._booted, BOOT_SECONDS)
+            """Of its systemd, as seen from outside."""
+            self.attempt("systemctl", "is-system-running", "--wait")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kills its systemd, and with it, says the kernel, all of its processes."""
+        self._unshare.kill()
+        self._unshare.wait()
+
+    def _booted(self) -> int | None:
+        """The PID, outside, of its systemd, once that can be talked to."""
+        pid = self._unshare.pid
+        assert self._unshare.poll() is None, self._log.read_text(errors="replace")
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{child}/root/run/systemd/private").is_socket():
+                    return int(child)
+        return None
+
+    def run(self, *command: str, check: bool = True, timeout: float = 120.0, **more: Any) -> str:
+        """Runs a command inside as root; stdout and stderr as they came. AssertionError if it fails, unless told."""
+        done = self.attempt(*command, timeout=timeout, **more)
+        assert not check or done.returncode == 0, f"{' '.join(command)}: exit {done.returncode}: {done.stdout}"
+        return done.stdout
+
+    def attempt(self, *command: str, timeout: float = 120.0, **more: Any) -> "subprocess.CompletedProcess[str]":
+        """Runs a command inside as root, whatever comes of it."""
+        path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        into = ["nsenter", "--target", str(self.pid), "--all", "--", *command]
+        out = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+        return subprocess.run(into, env=path, text=True, timeout=timeout, **{**out, **more})
+
+    def write(self, path: str, text: str, mode: int | None = None) -> None:
+        """Writes a file inside; one that is there keeps its owner and mode."""
+        file = self.path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        if mode is not None:
+            os.chmod(file, mode)
+
+    def path(self, path: str) -> Path:
+        """A path inside, for the outside; not across absolute links."""
+        return Path(f"/proc/{self.pid}/root") / path.lstrip("/")
