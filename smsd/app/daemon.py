@@ -12,13 +12,14 @@ from typing import Any
 import structlog
 
 from smsd import __version__
+from smsd.app.holdings import Holdings, topology_of
+from smsd.app.pulse import Pulse
+from smsd.app.reload import Reload
 from smsd.app.view import View
 from smsd.core.errors import JournalDamaged, JournalHeld
 from smsd.core.publication import Confirm
-from smsd.core.topology import Topology, topology
 from smsd.flow.control import Control
 from smsd.flow.events import Events
-from smsd.flow.hold import Holds
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.outbox import IN_MEMORY, Entry, Outbox
@@ -34,7 +35,7 @@ from smsd.links.journal.journal import SqliteJournal
 from smsd.links.meter import PrometheusMeter
 from smsd.links.smsc import Dialer
 from smsd.links.web import Request, WebServer
-from smsd.settings.model import Settings
+from smsd.settings.model import Provider, Settings
 from smsd.settings.rules import loopback
 
 log = structlog.get_logger("smsd")
@@ -46,25 +47,17 @@ SWEEP = 0.5
 """Seconds between two looks at what only time changes."""
 
 
-def topology_of(settings: Settings) -> Topology:
-    """What the contract wants at the broker for these settings."""
-    broker = settings.broker
-    return topology(
-        settings.providers, prefix=broker.prefix, queue_type=broker.queue_type, default_queues=broker.default_queues
-    )
-
-
 class Daemon:
     """smsd run."""
 
-    def __init__(self, settings: Settings, file: File) -> None:
+    def __init__(self, settings: Settings, file: File, config: str) -> None:
         self._settings = settings
+        """Those of the start; what is in force since is in `_reload`."""
         self._loop = asyncio.get_running_loop()
         self._draw = random.Random().random
         self._stopping = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._holdings: dict[str, Holding] = {}
         self._paused: set[str] = set()
         """Providers that were paused in an earlier run."""
         self._parked: dict[str, list[tuple[int, float, bytes]]] = {}
@@ -86,6 +79,8 @@ class Daemon:
         self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
+        self._supervisor = Supervisor(lambda *what: self._intake.bury(*what))
+        self._holdings = Holdings(settings, self._make_holding, self._broker, self._events, self._supervisor)
         self._view = View(
             settings,
             node,
@@ -104,13 +99,24 @@ class Daemon:
             meter=self._meter,
             prefix=prefix,
             destinations=self._holdings,
-            known_providers=lambda: settings.providers,
+            known_providers=lambda: self._reload.settings.providers,
             cancelled=self._control.cancelled,
             with_delivery=lambda *what: self._supervisor.with_delivery(*what),
         )
-        self._supervisor = Supervisor(self._intake.bury)
         self._wire_broker()
         self._web = WebServer(self._view.routes(), on_error=_web_failed)
+        self._pulse = Pulse(self._view, self._journal)
+        self._reload = Reload(
+            config,
+            settings,
+            holdings=self._holdings,
+            events=self._events,
+            meter=self._meter,
+            view=self._view,
+            pulse=self._pulse,
+            web=self._web,
+            supervisor=self._supervisor,
+        )
 
     # --- putting it together
 
@@ -131,7 +137,6 @@ class Daemon:
 
     def _wire_broker(self) -> None:
         broker, guard = self._broker, self._supervisor.guard
-        broker.control_keys = ["all", *(name for name, p in self._settings.providers.items() if p.active)]
         broker.on_delivery = guard(self._intake.arrived)
         broker.on_returned = guard(self._intake.returned)
         broker.on_control = guard(self._control.arrived)
@@ -139,28 +144,23 @@ class Daemon:
         broker.on_down = self._broker_down
         broker.on_blocked = self._broker_blocked
 
-    def _make_holding(self, name: str) -> Holding:
-        provider = self._settings.providers[name]
-        prefix = self._settings.broker.prefix
-        holds = Holds(self._broker, self._journal, prefix, lambda name: self._holdings[name].bound_clock())
+    def _make_holding(self, provider: Provider) -> Holding:
         holding = Holding(
             provider,
-            dial=Dialer(provider.tls, provider.bind_timeout),
+            dial=lambda provider: Dialer(provider.tls, provider.bind_timeout),
             broker=self._broker,
             journal=self._journal,
             reporter=self._reporter,
-            holds=holds,
             events=self._events,
             meter=self._meter,
             publish=self._outbox.add,
-            prefix=prefix,
+            prefix=self._settings.broker.prefix,
             outbox_full=lambda: self._outbox.full,
             draw=self._draw,
-            attempt=self._supervisor.attempt,
+            supervisor=self._supervisor,
         )
-        holding.lane.paused = name in self._paused
-        holding.watch(self._settings.log.pdus)
-        for number, at, octets in self._parked.pop(name, ()):
+        holding.lane.paused = holding.name in self._paused
+        for number, at, octets in self._parked.pop(holding.name, ()):
             holding.receipts.restore(number, at, octets)
         return holding
 
@@ -195,14 +195,7 @@ class Daemon:
     def _broker_up(self) -> None:
         log.info("broker", state=self._broker.state)
         self._outbox.pump()
-        for name, provider in self._settings.providers.items():
-            if provider.active and name not in self._holdings:
-                self._holdings[name] = holding = self._make_holding(name)
-                for bind in holding.binds:
-                    self._keep(f"bind {name} {bind.kind}", bind.run)
-        for holding in self._holdings.values():
-            holding.update()
-            holding.broker_up()
+        self._holdings.broker_up()
 
     def _broker_down(self, why: str) -> None:
         log.warning("broker", state=why)
@@ -237,7 +230,7 @@ class Daemon:
         """Runs until SIGTERM or SIGINT; returns the exit code."""
         for signal_ in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_, self._asked_to_stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload.ask)
         if self._settings.http.listen:
             try:
                 port = await self._web.start(self._settings.http.listen)
@@ -252,7 +245,7 @@ class Daemon:
         self._recover()
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")
-        systemd.ready()
+        self._pulse.ready()
         self._keep("broker", self._broker.run)
         self._keep("sweep", self._sweep)
         await self._stopping.wait()
@@ -262,11 +255,6 @@ class Daemon:
     def _asked_to_stop(self) -> None:
         (self._stop_now if self._stopping.is_set() else self._stopping).set()
 
-    def _asked_to_reload(self) -> None:
-        detail = "reload is not active yet: restart smsd to apply a changed file"
-        self._view.refused = detail
-        self._events.emit("config_refused", detail=detail, problems=[detail])
-
     async def _sweep(self) -> None:
         while True:
             before = self._loop.time()
@@ -275,9 +263,11 @@ class Daemon:
             self._view.page.sample()
             for holding in self._holdings.values():
                 holding.sweep()
+            self._pulse.beat()
 
     async def _stop(self) -> None:
         """Stops in good order; a second signal stops without waiting for anybody."""
+        self._reload.stop()
         systemd.stopping()
         self._events.emit("stopping", detail="asked to stop: waiting for the providers' answers")
         drain = asyncio.ensure_future(self._drain())
@@ -290,8 +280,7 @@ class Daemon:
         await self._web.stop()
 
     async def _drain(self) -> None:
-        deadline = self._loop.time() + self._settings.stop_timeout
-        await asyncio.gather(*(holding.stop(deadline) for holding in self._holdings.values()))
+        await self._holdings.stop(self._loop.time() + self._reload.settings.stop_timeout)
         if self._broker.connected:
             await self._outbox.flushed(FLUSH_TIMEOUT)
         log.info("stopped", unconfirmed=len(self._outbox))
@@ -302,8 +291,8 @@ def _web_failed(request: Request, error: Exception) -> None:
     log.error("web", path=request.path, error=repr(error))
 
 
-def run(settings: Settings) -> int:
-    """Runs the daemon in a loop of its own."""
+def run(settings: Settings, config: str) -> int:
+    """Runs the daemon in a loop of its own; `config` is the file that the settings come from."""
     # Messages are freed by their reference counts; the collector, at its own pace, would walk every waiting one for
     # each few hundred that come (a sixth of the CPU per message).
     gc.collect()
@@ -312,16 +301,16 @@ def run(settings: Settings) -> int:
     try:
         import uvloop  # optional
     except ImportError:
-        return asyncio.run(_run(settings))
+        return asyncio.run(_run(settings, config))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings))
+        return runner.run(_run(settings, config))
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, config: str) -> int:
     journal = settings.journal
     try:
         file = File(journal.path, journal.durability, journal.keep)
     except (JournalHeld, JournalDamaged, DiskTrouble) as error:
         log.critical("journal", detail=str(error))
         return os.EX_SOFTWARE if isinstance(error, JournalDamaged) else os.EX_TEMPFAIL
-    return await Daemon(settings, file).run()
+    return await Daemon(settings, file, config).run()

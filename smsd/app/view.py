@@ -1,13 +1,13 @@
 """What the daemon says of itself, to whoever asks: /status, /livez, /readyz, /metrics, and the page for people."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from smsd import __version__
+from smsd.app.holdings import Holdings
 from smsd.app.page import Routes, StatusPage
 from smsd.core.contract import timestamp
-from smsd.flow.holding import Holding
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
 from smsd.links.broker.link import BrokerLink
@@ -26,7 +26,7 @@ class View:
         settings: Settings,
         node: str,
         *,
-        holdings: Mapping[str, Holding],
+        holdings: Holdings,
         broker: BrokerLink,
         outbox: Outbox,
         journal: SqliteJournal,
@@ -91,7 +91,7 @@ class View:
             "window_used": 0,
             "waiting": {"urgent": 0, "normal": 0, "bulk": 0},
             "paused": False,
-            "detail": "waiting for the broker" if provider.active else "not active",
+            "detail": self._holdings.why_not(name) if provider.active else "not active",
         }
 
     def _look(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
@@ -107,6 +107,22 @@ class View:
         if self.refused is not None:
             troubles.append(f"the last reload was refused, the settings from before are in force: {self.refused}")
         return self.status(), troubles, [f"settings read {moment(self.configured_at, time.time())}"]
+
+    def line(self) -> str:
+        """All of it in one line, for `systemctl status`."""
+        active = sum(provider.active for provider in self.settings.providers.values())
+        bound = sum(holding.state == "open" for holding in self._holdings.values())
+        waiting = f"{sum(len(holding.turns) for holding in self._holdings.values()):,}".replace(",", " ")
+        told = [f"{bound}/{active} providers bound, {waiting} waiting"]
+        if not self._broker.connected:
+            told.append(f"no broker: {self._broker.state}")
+        if self._journal.trouble is not None:
+            told.append(f"intake stopped: {self._journal.trouble}")
+        elif self._outbox.full:
+            told.append(f"intake stopped: {len(self._outbox)} results and events wait for the broker")
+        if self.refused is not None:
+            told.append(f"last reload refused: {self.refused}")
+        return "; ".join(told)
 
     async def _livez(self, _: Request) -> Reply:
         return Reply.json({"ok": True})

@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 from smsd import __version__
 
 COMMANDS = (
-    *("run", "check", "send", "preview", "status", "log", "trace", "stats"),
+    *("run", "check", "diff", "send", "preview", "status", "log", "trace", "stats"),
     *("pause", "resume", "cancel", "topology", "simulator", "completion"),
 )
 MODULES = {"pause": "control", "resume": "control", "cancel": "control"}

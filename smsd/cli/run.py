@@ -18,4 +18,4 @@ def run(config: str) -> None:
     from smsd.links import logs
 
     logs.configure(settings.log.level, settings.log.format)
-    sys.exit(app.run(settings))
+    sys.exit(app.run(settings, config))

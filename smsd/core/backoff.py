@@ -21,6 +21,11 @@ class Backoff:
         self._next = min(wait * 2, self._most)
         return wait * (1 - JITTER * self._draw())
 
+    def set_bounds(self, least: float, most: float) -> None:
+        """A reload's new bounds; how often it was tried so far still counts."""
+        self._least, self._most = least, most
+        self._next = max(self._next, least)
+
     def reset(self) -> None:
         """It worked: the next wait is the shortest again."""
         self._next = self._least

@@ -43,9 +43,13 @@ class Composer:
     """Makes one provider's submit_sm bodies. `seed` is where its concatenation references begin."""
 
     def __init__(self, provider: Provider, seed: int) -> None:
+        self._references = concat.References(seed)
+        self.adopt(provider)
+
+    def adopt(self, provider: Provider) -> None:
+        """Composes by these settings from now on; references go on where they are."""
         self._provider = provider
-        self._reference_bits = 16 if provider.long_messages in ("udh16", "sar") else 8
-        self._references = concat.References(seed, bits=self._reference_bits)
+        self._reference_bits = self._references.bits = 16 if provider.long_messages in ("udh16", "sar") else 8
         self._service_type = cstring("service_type", provider.service_type.encode("latin-1"), 6)
         self._tlvs = encode_tlvs(sorted(provider.tlvs.items()))
         self._heads: dict[str, bytes] = {}

@@ -52,7 +52,7 @@ class References:
     """
 
     def __init__(self, seed: int, *, bits: int = 8, capacity: int = 65_536) -> None:
-        self._mask = (1 << bits) - 1
+        self.bits = bits
         self._capacity = capacity
         # A forgotten recipient begins elsewhere than the last time.
         self._starts: Iterator[int] = count(seed)
@@ -61,7 +61,7 @@ class References:
     def next(self, recipient: str) -> int:
         """The reference of the next long message to `recipient`."""
         last = self._last.pop(recipient, None)
-        reference = (next(self._starts) if last is None else last + 1) & self._mask
+        reference = (next(self._starts) if last is None else last + 1) & ((1 << self.bits) - 1)
         self._last[recipient] = reference
         if len(self._last) > self._capacity:
             self._last.popitem(last=False)

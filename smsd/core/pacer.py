@@ -22,7 +22,10 @@ RECOVERY = 0.1
 class Pacer:
     """Tokens for one provider. Times are seconds of a monotonic clock, `rate` is segments per second or None."""
 
-    __slots__ = ("_ceiling", "_counted_since", "_halved_at", "_limit", "_rate", "_ring", "_sent", "_tat", "_window")
+    __slots__ = (
+        *("_before_ring", "_ceiling", "_counted_since", "_halved_at", "_limit", "_rate", "_ring", "_sent", "_tat"),
+        "_window",
+    )
 
     def __init__(self, limit: float | None, now: float) -> None:
         self._limit = self._rate = limit
@@ -35,6 +38,8 @@ class Pacer:
         self._window, size = _ring_of(limit)
         # As if the last second had been full: another process may have sent until now.
         self._ring: deque[float] = deque([now] * size, maxlen=size)
+        self._before_ring: list[float] = []
+        """Sends that a lower limit has left no place for, as far as a higher one would still have to count them."""
 
     @property
     def rate(self) -> float | None:
@@ -47,9 +52,12 @@ class Pacer:
 
     def set_limit(self, limit: float | None, now: float) -> None:
         """A reload's new limit. What was sent in the last second still counts."""
-        before = list(self._ring) if self._limit is not None else [now] * _ring_of(limit)[1]
+        before = [*self._before_ring, *self._ring]
+        unknown = now if self._limit is None else -math.inf  # of what was sent without a limit nothing is known
         self._window, size = _ring_of(limit)
-        self._ring = deque(before[-size:] if size else [], maxlen=size)
+        before = [unknown] * (size - len(before)) + before
+        self._ring = deque(before[len(before) - size :], maxlen=size)
+        self._before_ring = [at for at in before[: len(before) - size] if at > now - self._window]
         self._limit = self._rate = limit
         self._ceiling = None
         self._tat = now

@@ -54,6 +54,12 @@ def topology(providers: Iterable[str], *, prefix: str, queue_type: str, default_
     return Topology(tuple(_exchanges(prefix)), tuple(q for q, _ in queues), tuple(b for _, bs in queues for b in bs))
 
 
+def of_provider(provider: str, *, prefix: str, queue_type: str) -> Topology:
+    """What has to be there for this provider besides."""
+    queues = list(_work_queues(provider, prefix, queue_type))
+    return Topology((), tuple(q for q, _ in queues), tuple(b for _, bs in queues for b in bs))
+
+
 def _exchanges(prefix: str) -> Iterator[Exchange]:
     yield Exchange(f"{prefix}.returned", "fanout")
     yield Exchange(f"{prefix}.dead", "fanout")
@@ -66,9 +72,6 @@ def _queues(
     providers: list[str], prefix: str, queue_type: str, default_queues: bool
 ) -> Iterator[tuple[Queue, list[Binding]]]:
     plain: Arguments = {"x-queue-type": queue_type}
-    safe = dict(plain)
-    if queue_type == "quorum":
-        safe |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
     for name in ("returned", "dead"):
         yield Queue(f"{prefix}.{name}", plain), [Binding(f"{prefix}.{name}", f"{prefix}.{name}", "")]
     if default_queues:
@@ -77,13 +80,25 @@ def _queues(
     for hold, seconds in HOLDS.items():
         name = f"{prefix}.hold.{hold}"
         rest: Arguments = {"x-dead-letter-exchange": f"{prefix}.requests", "x-message-ttl": seconds * 1000}
-        yield Queue(name, safe | rest), [Binding(name, name, "#")]
+        yield Queue(name, _safe(queue_type) | rest), [Binding(name, name, "#")]
     for provider in providers:
-        for priority in PRIORITIES:
-            name = work_queue(prefix, provider, priority)
-            work: Arguments = {"x-dead-letter-exchange": f"{prefix}.returned", "x-single-active-consumer": True}
-            keys = [f"{provider}.{priority}"] + ([provider] if priority == "normal" else [])
-            yield Queue(name, safe | work), [Binding(f"{prefix}.requests", name, key) for key in keys]
+        yield from _work_queues(provider, prefix, queue_type)
+
+
+def _work_queues(provider: str, prefix: str, queue_type: str) -> Iterator[tuple[Queue, list[Binding]]]:
+    work: Arguments = {"x-dead-letter-exchange": f"{prefix}.returned", "x-single-active-consumer": True}
+    for priority in PRIORITIES:
+        name = work_queue(prefix, provider, priority)
+        keys = [f"{provider}.{priority}"] + ([provider] if priority == "normal" else [])
+        yield Queue(name, _safe(queue_type) | work), [Binding(f"{prefix}.requests", name, key) for key in keys]
+
+
+def _safe(queue_type: str) -> Arguments:
+    """The arguments of a queue whose messages must not get lost on the way to its dead-letter exchange."""
+    plain: Arguments = {"x-queue-type": queue_type}
+    if queue_type == "quorum":
+        plain |= {"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish"}
+    return plain
 
 
 def definitions(wanted: Topology, vhost: str) -> dict[str, object]:

@@ -23,6 +23,10 @@ class Turns:
         self._later: list[tuple[float, int, Message]] = []
         self._numbers = count()
 
+    def __len__(self) -> int:
+        """About how many wait: looked up, not counted, so it may be a few too many for a moment."""
+        return sum(map(len, self._queues)) + len(self._later)
+
     def waiting(self) -> dict[str, int]:
         """How many wait, by priority."""
         counts = dict.fromkeys(PRIORITIES, 0)

@@ -76,6 +76,8 @@ class Bind:
         self._refusal: int | None = None
         self._was_refused = False
         self._bound_at: float | None = None
+        self._last = False
+        """Whether no other session follows this one."""
         self._asked = False
         """Whether the end of this session was our own wish."""
         self._leaving: str | None = None
@@ -124,9 +126,9 @@ class Bind:
     # --- the life of the bind
 
     async def run(self) -> None:
-        """Connects again and again; ends by cancellation, or after `stop`."""
+        """Connects again and again; ends by cancellation, or after `finish` with this session."""
         turn = 0
-        while not self._asked:
+        while not self._last:
             host = self.provider.hosts[turn % len(self.provider.hosts)]
             self._bound_at = None
             wait = await self._live(host)
@@ -135,7 +137,7 @@ class Bind:
                 turn = 0  # the first host is the one the provider wants; the others are backups
             else:
                 turn += 1
-            if not self._asked:
+            if not self._last:
                 await asyncio.sleep(wait)
 
     async def _live(self, host: Host) -> float:
@@ -150,7 +152,7 @@ class Bind:
             wait = self._backoff.delay()
             self._owner.unreachable(host, down.reason, wait)
             return wait
-        if self._asked:  # stopped while it dialled
+        if self._last:  # stopped while it dialled
             self._end_connection()
             return 0.0
         self._host = host
@@ -169,11 +171,11 @@ class Bind:
         was_open, self.open = self.open, False
         kind = bind_verdict(self._refusal)
         if not self._was_refused:
-            wait = 0.0 if self._asked else self._backoff.delay()
+            wait = 0.0 if self._last else self._backoff.delay()
             if was_open:
                 self._owner.closed(self, host, self._leaving or closed.reason, self._asked, wait)
             else:
-                self._owner.unreachable(host, closed.reason, wait)
+                self._owner.unreachable(host, self._leaving or closed.reason, wait)
             return wait
         reconnect = self.provider.reconnect
         waits = {BindVerdict.ALREADY_BOUND: reconnect.already_bound, BindVerdict.AUTH_FAILED: reconnect.auth_failed}
@@ -201,9 +203,22 @@ class Bind:
         if session is not None and session.state is State.BOUND and not session.unanswered():
             session.unbind(self._loop.time())
 
-    async def stop(self) -> None:
+    def adopt(self, provider: Provider, dial: Dial) -> None:
+        """Works by these settings from now on; they have the same connection data."""
+        self.provider, self._dial = provider, dial
+        self._backoff.set_bounds(provider.reconnect.min, provider.reconnect.max)
+        if self._session is not None:
+            self._session.limits = limits(provider)
+            self._arm()
+
+    def finish(self) -> None:
+        """No other session follows this one."""
+        self._last = True
+
+    async def stop(self, why: str = "") -> None:
         """Unbinds and waits for the answer (at most the session's own limit). `run` then ends."""
-        self._asked = True
+        self._last = self._asked = True
+        self._leaving = self._leaving or why or None
         session, over = self._session, self._over
         if session is None or over is None or over.done():
             return

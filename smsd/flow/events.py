@@ -54,5 +54,5 @@ class Events:
         self._journal.record(provider or "smsd", entry.body)
         self._publish(entry)
         self._meter.event(provider or "smsd", event)
-        level = log.warning if event in WARNINGS else log.info
+        level = log.error if event == "config_refused" else log.warning if event in WARNINGS else log.info
         level(event, provider=provider, detail=detail, **more)

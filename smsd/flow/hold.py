@@ -20,9 +20,9 @@ LOCAL = 60.0
 
 
 class Holds:
-    """Puts messages into hold queues. `clock` gives the seconds that a provider has been bound in all."""
+    """Puts one provider's messages into hold queues. `clock` gives the seconds that it has been bound in all."""
 
-    def __init__(self, broker: Broker, journal: Journal, prefix: str, clock: Callable[[str], float]) -> None:
+    def __init__(self, broker: Broker, journal: Journal, prefix: str, clock: Callable[[], float]) -> None:
         self._broker = broker
         self._journal = journal
         self._prefix = prefix
@@ -41,7 +41,7 @@ class Holds:
         if delivery is None:
             return False
         name = max((name for name in HOLDS if HOLDS[name] <= wait), key=HOLDS.__getitem__)
-        age = self._clock(message.provider) - (message.first_refused_at or 0.0)
+        age = self._clock() - (message.first_refused_at or 0.0)
         message.held = True
         if message.touched:
             self._journal.note(message, HELD, due=message.due)
@@ -61,8 +61,8 @@ class Holds:
         self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, history.headers(message, age), answered)
         return True
 
-    def broker_lost(self, lane: Lane) -> None:
+    def broker_lost(self) -> None:
         """The originals of copies that were not confirmed come again: they rest at the broker all the same."""
-        for message in [message for message in self._unconfirmed if message.provider == lane.provider.name]:
-            self._unconfirmed.discard(message)
+        for message in self._unconfirmed:
             message.deliveries.clear()
+        self._unconfirmed.clear()

@@ -30,7 +30,9 @@ from smsd.flow.ports import Broker, Dial, Journal, Meter
 from smsd.flow.receipts import Receipts
 from smsd.flow.report import Reporter
 from smsd.flow.settle import Settler
+from smsd.flow.supervisor import Supervisor
 from smsd.flow.wire import Wire
+from smsd.settings.change import rebinds
 from smsd.settings.model import Host, Provider
 
 log = structlog.get_logger("smsd.bind")
@@ -54,51 +56,58 @@ class Holding:
         self,
         provider: Provider,
         *,
-        dial: Dial,
+        dial: Callable[[Provider], Dial],
         broker: Broker,
         journal: Journal,
         reporter: Reporter,
-        holds: Holds,
         events: Events,
         meter: Meter,
         publish: Callable[[Publication], None],
         prefix: str,
         outbox_full: Callable[[], bool],
         draw: Callable[[], float],
-        attempt: Callable[..., None],
+        supervisor: Supervisor,
     ) -> None:
         self.provider = provider
         self.name = provider.name
+        self.held = True
+        """Whether its messages are ours to send; else they wait in their queues."""
         self._loop = asyncio.get_running_loop()
         self._broker = broker
         self._journal = journal
         self._events = events
-        self._holds = holds
+        self._holds = Holds(broker, journal, prefix, self.bound_clock)
         self._meter = meter
         self._outbox_full = outbox_full
+        self._dial = dial
+        self._draw = draw
+        self._supervisor = supervisor
         self._composer = Composer(provider, int(draw() * 65536))
         pacer = Pacer(provider.max_rate, self._loop.time())
-        self.lane = Lane(provider, pacer, journal, broker, reporter, meter, attempt, self._let_go)
-        group = provider.receipt_group or f"={provider.name}"
+        self.lane = Lane(provider, pacer, journal, broker, reporter, meter, supervisor.attempt, self._let_go)
+        group = _group(provider)
         self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, self._in_flight_to)
         self._settler = Settler(
             provider,
             self.lane,
             journal,
             reporter,
-            holds,
+            self._holds,
             events,
             meter,
             self.bound_clock,
             self.receipts.settled,
             group,
         )
-        self.binds = [Bind(provider, kind, dial, self, draw, attempt) for kind in kinds(provider)]
+        self.binds = self._make_binds()
+        self.bound_as: Provider | None = None
+        """By whose connection data the binds live; None while there are none."""
         self._tasks: list[asyncio.Task[None]] = []
-        hours = provider.quiet_hours
-        self._quiet = Quiet(hours, hours.zone if hours else None)
+        self._quiet = _quiet(provider)
         self._consuming: frozenset[int] = frozenset()
         """Priorities whose queues are read."""
+        self._prefetched = 0
+        """How many of each are asked for in advance."""
         self._unbound_at = self._loop.time()
         self._bound_at: float | None = None
         self._bound_before = 0.0
@@ -120,12 +129,64 @@ class Holding:
     def resend(self) -> bool:
         return self.provider.on_uncertain == "resend"
 
-    def start(self) -> None:
-        self._tasks = [asyncio.create_task(bind.run(), name=f"bind {self.name} {bind.kind}") for bind in self.binds]
+    # --- coming, changing, leaving
 
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        return self._tasks
+    def _make_binds(self) -> list[Bind]:
+        provider, dial = self.provider, self._dial(self.provider)
+        return [Bind(provider, kind, dial, self, self._draw, self._supervisor.attempt) for kind in kinds(provider)]
+
+    def enter(self) -> None:
+        """Binds, as its settings are now, and takes messages."""
+        self.binds, self.bound_as = self._make_binds(), self.provider
+        self.held = True
+        self.lane.stopping = False
+        self._unbound_at = self._loop.time()
+        names = [(f"bind {self.name} {bind.kind}", bind.run) for bind in self.binds]
+        self._tasks = [asyncio.create_task(self._supervisor.keep(name, run), name=name) for name, run in names]
+        self.update()
+
+    def adopt(self, provider: Provider) -> None:
+        """Works by these settings from now on, all but the connection data, which ask for other binds.
+
+        What has been composed already, or filed to be found by a receipt, stays as it is.
+        """
+        before, self.provider = self.provider, provider
+        group = _group(provider)
+        self._composer.adopt(provider)
+        self.receipts.adopt(provider, group)
+        self._settler.adopt(provider, group)
+        self._quiet = _quiet(provider)
+        lane = self.lane
+        lane.provider = provider
+        if provider.max_rate != before.max_rate:
+            slowed = lane.pacer.slowed
+            lane.pacer.set_limit(provider.max_rate, self._loop.time())
+            if slowed:
+                self._events.emit("throttle_ended", self.name, detail="max_rate was changed: it counts in full")
+        if self.bound_as is not None and not rebinds(self.bound_as, provider):
+            for bind in self.binds:
+                bind.adopt(provider, self._dial(provider))
+        self.update()
+        lane.wake()
+
+    def release(self) -> None:
+        """Its messages are not ours any more: those that wait return to their queues, which are not read."""
+        self.held = False
+        self.update()
+        self.give_back()
+
+    async def leave(self, why: str, deadline: float) -> None:
+        """Submits nothing more, awaits the window until `deadline` (loop time), unbinds and waits for the answer."""
+        self.lane.stopping = True
+        for bind in self.binds:
+            bind.finish()
+        while self._loop.time() < deadline and any(bind.unanswered for bind in self.binds):
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(bind.stop(why) for bind in self.binds))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.bound_as = None
 
     # --- the intake's side
 
@@ -154,12 +215,13 @@ class Holding:
         lane = self.lane
         before, lane.quiet = lane.quiet, self._quiet.priorities(time.time())
         safe = self._journal.trouble is None and not self._outbox_full()
-        reading = recently and not lane.paused and not lane.stopping and safe
+        reading = recently and self.held and not lane.paused and safe
         wanted = EVERY_PRIORITY - lane.quiet if reading else frozenset[int]()
-        if wanted != self._consuming:
-            self._consuming = wanted
+        prefetch = self._prefetch() if wanted else 0
+        if (wanted, prefetch) != (self._consuming, self._prefetched):
+            self._consuming, self._prefetched = wanted, prefetch
             if wanted:
-                self._broker.consume(self.name, self._prefetch(), wanted)
+                self._broker.consume(self.name, prefetch, wanted)
             else:
                 self._broker.stop_consuming(self.name)
                 if not recently or lane.paused:
@@ -183,10 +245,10 @@ class Holding:
             self._rest_at_broker(message)
 
     def _let_go(self, message: Message) -> bool:
-        """A message comes to the lane, or back to it: while paused or quiet it waits in its queue, and what the broker
-        is about to deliver again, perhaps to another node, is not ours until then."""
+        """A message comes to the lane, or back to it: while paused or quiet, or no longer held, it waits in its queue,
+        and what the broker is about to deliver again, perhaps to another node, is not ours until then."""
         away = bool(message.deliveries) and all(delivery.stale for delivery in message.deliveries)
-        rests = self.lane.paused or message.priority in self.lane.quiet
+        rests = self.lane.paused or not self.held or message.priority in self.lane.quiet
         if not (rests or away or not self._broker.connected):
             return False
         self._rest_at_broker(message)
@@ -205,7 +267,7 @@ class Holding:
         """All deliveries will come again; another node may get them. Nothing waiting is ours any more."""
         for message in self.lane.take_out():
             self._rest_at_broker(message)
-        self._holds.broker_lost(self.lane)
+        self._holds.broker_lost()
 
     def broker_up(self) -> None:
         self.lane.wake()
@@ -240,23 +302,11 @@ class Holding:
             self.update()
             self.lane.wake()
 
-    async def stop(self, deadline: float) -> None:
-        """Stops sending, awaits the window until `deadline` (loop time), unbinds."""
-        self.lane.stopping = True
-        self.update()
-        while self._loop.time() < deadline and any(bind.unanswered for bind in self.binds):
-            await asyncio.sleep(0.02)
-        await asyncio.gather(*(bind.stop() for bind in self.binds))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.give_back()
-
     def status(self) -> dict[str, Any]:
         """The provider's part of /status."""
         quiet = self._quiet.sentence(time.time())
         return {
-            "active": True,
+            "active": self.provider.active,
             "state": self.state,
             "since": timestamp(self.since),
             "host": self.host,
@@ -296,14 +346,14 @@ class Holding:
 
     def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None:
         self._meter.bind_attempt(self.name, str(kind))
-        detail = f"connection closed: {explain_bind(status)}; next try in {wait:g} s"
+        detail = f"connection closed: {explain_bind(status)}" + _again(wait)
         self._turn("closed", detail)
         named = {"smpp_status": smpp_status.as_json(status)} if status is not None else {}
         self._events.emit(str(kind), self.name, detail=detail, host=host.host, **named)
 
     def unreachable(self, host: Host, reason: str, wait: float) -> None:
         self._meter.bind_attempt(self.name, "unreachable")
-        detail = f"connection closed: {reason}; next try in {wait:.1f} s"
+        detail = f"connection closed: {reason}" + _again(wait)
         self._turn("closed", detail)
         self._events.emit("lost", self.name, detail=detail, host=host.host)
 
@@ -311,7 +361,7 @@ class Holding:
         if bind.kind != "receiver":
             self.lane.unbound()
         self._stop_clock()
-        self._turn("closed", f"connection closed: {reason}" + ("" if asked else f"; next try in {wait:.1f} s"))
+        self._turn("closed", f"connection closed: {reason}" + _again(wait))
         event = "unbound" if asked or reason == UNBIND_RECEIVED else "lost"
         self._events.emit(event, self.name, detail=self.detail, host=host.host)
 
@@ -355,6 +405,20 @@ class Holding:
         if len(digits) < COMPARED:
             return digits in recipients
         return any(recipient.endswith(digits) for recipient in recipients)
+
+
+def _group(provider: Provider) -> str:
+    """Within which receipts are matched: the provider's own, unless it shares one."""
+    return provider.receipt_group or f"={provider.name}"
+
+
+def _quiet(provider: Provider) -> Quiet:
+    hours = provider.quiet_hours
+    return Quiet(hours, hours.zone if hours else None)
+
+
+def _again(wait: float) -> str:
+    return f"; next try in {round(wait, 1):g} s" if wait else ""
 
 
 UNBIND_RECEIVED = "the provider sent unbind"

@@ -97,8 +97,10 @@ class Journal(Protocol):
     def overdue(self, provider: str, then: Callable[[list[Message]], None]) -> None:
         """Some of the messages whose receipt had to come by now."""
 
-    def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
-        """The part that a receipt is about."""
+    def match(
+        self, groups: Sequence[str], keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]
+    ) -> None:
+        """The part that a receipt is about, filed within the first of `groups` that has it."""
 
     def park(self, provider: str, pdu: bytes) -> int:
         """Keeps a PDU that can't be dealt with yet; returns its number."""

@@ -41,6 +41,9 @@ UNSAFE_MAX = 20.0
 
 ASSEMBLED_MAX = 10_000
 
+GROUPS = 4
+"""Receipt groups, the one in force and earlier ones of this run, under which messages are looked for."""
+
 
 class Receipts:
     """One provider's receipts and inbound messages."""
@@ -56,8 +59,7 @@ class Receipts:
         prefix: str,
         in_flight_to: Callable[[str], bool],
     ) -> None:
-        self.provider = provider
-        self._group = group
+        self._groups: list[str] = []
         self._journal = journal
         self._reporter = reporter
         self._meter = meter
@@ -69,9 +71,19 @@ class Receipts:
         """Receipts that nobody claims yet, and what they may be claimed by; the oldest first."""
         self._claims: dict[str, list[_Parked]] = {}
         self._assembler = Assembler(provider.parts_wait, ASSEMBLED_MAX)
-        self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
         self._unsafe: deque[tuple[float, _Once]] = deque()
         self.wire: Wire | None = None
+        self._awaits = False
+        """Whether messages of this run may have to get their receipt by a certain time."""
+        self.adopt(provider, group)
+
+    def adopt(self, provider: Provider, group: str) -> None:
+        """Reads by these settings from now on; messages sent under an earlier receipt group are still found."""
+        self.provider = provider
+        self._groups = [group, *(other for other in self._groups if other != group)][:GROUPS]
+        self._assembler.parts_wait = provider.parts_wait
+        self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
+        self._awaits = self._awaits or provider.receipt_wait is not None
 
     def arrived(self, pdu: Pdu, answer: Answer) -> None:
         """A deliver_sm or data_sm. `answer` must be called exactly once."""
@@ -129,7 +141,7 @@ class Receipts:
                 self._unmatched(parked, receipt)
             self._journal.safe(safe)
 
-        self._journal.match(self._group, keys, found)
+        self._journal.match(self._groups, keys, found)
 
     def _may_be_early(self, parked: "_Parked") -> bool:
         """Whether a message to either address is at the provider without its submit_sm_resp (quirks Q12, Q21)."""
@@ -190,14 +202,17 @@ class Receipts:
         if message.sent_at is not None:
             self._meter.delivered_after(self.provider.name, time.time() - message.sent_at)
         self._reporter.report(message, ending)
-        if self.provider.receipt_wait is not None:
+        if self._awaits:
             self._journal.await_receipt(message, None)
 
     def _overdue(self, messages: list[Message]) -> None:
+        wait = self.provider.receipt_wait
+        if wait is None:  # since the question was asked
+            return
         for message in messages:
             self._journal.await_receipt(message, None)
             if message.status == SENT:
-                detail = f"no final receipt came within receipt_wait ({self.provider.receipt_wait:g} s)"
+                detail = f"no final receipt came within receipt_wait ({wait:g} s)"
                 self._reporter.report(message, Ending("unconfirmed", "no-receipt", detail))
 
     def _unmatched(self, parked: "_Parked", receipt: Receipt) -> None:

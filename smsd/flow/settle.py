@@ -65,6 +65,10 @@ class Settler:
         self._misreadings = 0
         """Answers in a row by which the SMSC could not read us."""
 
+    def adopt(self, provider: Provider, group: str) -> None:
+        """Settles by these settings from now on."""
+        self.provider, self._group = provider, group
+
     # --- answered
 
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:

@@ -29,7 +29,7 @@ class Supervisor:
             try:
                 return await begin()
             except Exception as error:
-                self._tell(name, error)
+                self.tell(name, error)
                 await asyncio.sleep(PAUSE)
 
     def guard(self, take: Callable[[Delivery], None]) -> Callable[[Delivery], None]:
@@ -45,7 +45,7 @@ class Supervisor:
         try:
             act(*arguments)
         except Exception as error:
-            self._tell("delivery", error)
+            self.tell("delivery", error)
             self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
     def attempt(self, message: Message | None, act: Callable[..., None], *arguments: Any) -> None:
@@ -53,13 +53,14 @@ class Supervisor:
         try:
             act(*arguments)
         except Exception as error:
-            self._tell("bind", error)
+            self.tell("bind", error)
             if message is not None:
                 message.todo.clear()  # parked as it is: what is not out stays so
                 deliveries, message.deliveries = message.deliveries, []
                 for delivery in deliveries:
                     self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
-    def _tell(self, where: str, error: Exception) -> None:
+    def tell(self, where: str, error: Exception) -> None:
+        """Logs an exception that nobody foresaw."""
         self.crashes += 1
         log.error("crash", where=where, error=repr(error), trace="".join(traceback.format_exception(error))[-4000:])

@@ -47,6 +47,8 @@ _PLAIN = frozenset({int, float, bool, type(None)})
 
 Event = MutableMapping[str, Any]
 Render = Callable[[Any, str, Event], bytes]
+_PROCESSORS: list[Any] = []
+"""The one list that every logger has, so that it can be changed for all of them."""
 _Filtering = structlog.make_filtering_bound_logger(logging.DEBUG)
 _DaemonLogger = type("DaemonLogger", (_Filtering,), {})
 """The class of every logger: they are cached, so that a change of level must change the class itself."""
@@ -55,12 +57,9 @@ _DaemonLogger = type("DaemonLogger", (_Filtering,), {})
 def configure(level: str, format: str, stream: TextIO | None = None) -> None:
     """Sets up both kinds of logging. `level` and `format` are the settings' words; `stream` is stderr by default."""
     stream = stream or sys.stderr
-    terminal = stream.isatty()
-    journald = "JOURNAL_STREAM" in os.environ and not terminal
-    columns = format == "console" or (format == "auto" and terminal)
-    render = _columns(colors=terminal, timed=not journald) if columns else _json_lines(timed=not journald)
+    set_format(format, stream)
     structlog.configure(
-        processors=[_prefixed(render) if journald else render],
+        processors=_PROCESSORS,
         wrapper_class=_DaemonLogger,
         logger_factory=_Lines(stream),
         cache_logger_on_first_use=True,
@@ -70,6 +69,15 @@ def configure(level: str, format: str, stream: TextIO | None = None) -> None:
     for name, quieter in _QUIETER.items():
         logging.getLogger(name).setLevel(quieter)
     set_level(level)
+
+
+def set_format(format: str, stream: TextIO | None = None) -> None:
+    """Changes how all lines look from now on; `stream` is where they go."""
+    terminal = (stream or sys.stderr).isatty()
+    journald = "JOURNAL_STREAM" in os.environ and not terminal
+    columns = format == "console" or (format == "auto" and terminal)
+    render = _columns(colors=terminal, timed=not journald) if columns else _json_lines(timed=not journald)
+    _PROCESSORS[:] = [_prefixed(render) if journald else render]
 
 
 def set_level(level: str) -> None:

@@ -7,6 +7,11 @@ _TIMEOUT = 1.0
 """Seconds that a datagram may take: the loop must not hang on a service manager that does."""
 
 
+def listens() -> bool:
+    """Whether somebody is there to be told."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def notify(*lines: str) -> bool:
     """Sends `lines` (`READY=1`, …) in one datagram. False if nobody asked for it or it could not be sent."""
     path = os.environ.get("NOTIFY_SOCKET")

@@ -66,6 +66,7 @@ class WebServer:
         self._local = False
         """Whether this machine's own programs are the only ones that can reach us."""
         self._runner: web.ServerRunner | None = None
+        self._listen = ""
 
     async def start(self, listen: str) -> int:
         """Listens on `HOST:PORT` and returns the port, which matters when 0 was asked for.
@@ -82,8 +83,29 @@ class WebServer:
         except OSError:
             await runner.cleanup()
             raise
-        self._runner = runner
+        self._runner, self._listen = runner, listen
         return int(runner.addresses[0][1])
+
+    async def move(self, listen: str) -> None:
+        """Listens on `HOST:PORT` instead, or on nothing if that is empty. Raises OSError when it can't be listened on:
+        then all is as before."""
+        before, old = self._listen, self._runner
+        if listen and before and listen_address(listen)[1] == listen_address(before)[1]:
+            await self.stop()  # two addresses that overlap can't be had at the same time
+            old = None
+        self._runner = None
+        try:
+            if listen:
+                await self.start(listen)
+        except OSError:
+            self._runner = old
+            if old is None and before:
+                await self.start(before)
+            raise
+        if not listen:
+            self._listen = ""
+        if old is not None:
+            await old.cleanup()
 
     async def stop(self) -> None:
         """Stops listening and closes the connections; harmless when it was not started."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from datetime import time
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -229,6 +230,12 @@ class Retries(Section):
     delays: Annotated[tuple[Wait, ...], Field(min_length=1)] = (5.0, 15.0, 60.0, 300.0)
 
 
+@cache
+def time_zones() -> set[str]:
+    """Looked for once: it means reading a file for each."""
+    return available_timezones()
+
+
 class QuietHours(Section):
     """Hours of a day, in one time zone, in which the named priorities wait; `end` below `start` is past midnight."""
 
@@ -240,7 +247,7 @@ class QuietHours(Section):
     @field_validator("timezone")
     @classmethod
     def timezone_is_known(cls, timezone: str) -> str:
-        if timezone not in available_timezones():
+        if timezone not in time_zones():
             raise rule(f"must be a time zone such as Europe/Moscow, got {timezone!r}")
         return timezone
 

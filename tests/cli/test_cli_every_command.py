@@ -19,6 +19,7 @@ from smsd.links.journal.file import File
 READING_CONFIG = {
     "run": (),
     "check": (),
+    "diff": ("none.yaml",),
     "send": ("p", "+79000000001", "Hi"),
     "preview": ("Hi", "--provider", "p"),
     "status": (),

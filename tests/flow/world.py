@@ -19,7 +19,6 @@ from typing import Any
 from smsd.core.message import Known
 from smsd.core.publication import Confirm, Publication
 from smsd.flow.events import Events
-from smsd.flow.hold import Holds
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.outbox import Outbox
@@ -184,18 +183,17 @@ class World:
         self.cancelled: set[str] = set()
         self.holding = Holding(
             provider,
-            dial=Dialer(provider.tls, provider.bind_timeout),
+            dial=lambda provider: Dialer(provider.tls, provider.bind_timeout),
             broker=self.broker,
             journal=self.journal,
             reporter=self.reporter,
-            holds=Holds(self.broker, self.journal, PREFIX, lambda _: self.holding.bound_clock()),
             events=self.events,
             meter=self.meter,
             publish=self.outbox.add,
             prefix=PREFIX,
             outbox_full=lambda: self.outbox.full,
             draw=lambda: 0.0,
-            attempt=self.supervisor.attempt,
+            supervisor=self.supervisor,
         )
         self.intake = Intake(
             broker=self.broker,
@@ -270,15 +268,13 @@ async def world(
     with TemporaryDirectory() as directory:
         made: Any = World(provider(smsc.port, **settings), File(f"{directory}/journal.db", "process", 3600.0))
         made.smsc = smsc
-        tasks = [asyncio.create_task(bind.run()) for bind in made.holding.binds]
+        made.holding.enter()
         try:
             if bound:
                 await eventually(lambda: made.holding.state == "open")
             yield made
             assert made.damage == []
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await made.holding.leave("", 0.0)
             await smsc.stop()
             await made.journal.close(5.0)

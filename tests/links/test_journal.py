@@ -92,8 +92,8 @@ async def test_a_message_that_nobody_holds_is_read_back_once_for_all_who_ask(pat
         await j.let_go()
         answers: list = []
         j.look_up("order-1", lambda known: answers.append(known.message))
-        j.match("p", ["77"], lambda found: answers.append(found))
-        j.match("p", ["78"], lambda found: answers.append(found))
+        j.match(["p"], ["77"], lambda found: answers.append(found))
+        j.match(["p"], ["78"], lambda found: answers.append(found))
         await j.settle()
         message, first, second = answers
         assert first == (message, message.parts[0])

@@ -113,7 +113,7 @@ async def test_q45_already_bound_is_no_bind_and_is_tried_again_after_a_wait_of_i
 @in_a_loop
 async def test_q45_we_say_unbind_before_we_leave() -> None:
     async with field() as f:
-        await f.flow.holding.stop(deadline=0.0)
+        await f.flow.holding.leave("", 0.0)
         assert f.smsc.received[-1].command == pdus.UNBIND
         assert len(f.smsc.lines) == 1
 
@@ -131,7 +131,7 @@ async def test_q47_an_unbind_that_is_never_answered_holds_nobody_up(monkeypatch:
     monkeypatch.setattr(session, "UNBIND_TIMEOUT", 0.1)
     async with field() as f:
         del f.smsc.replies[pdus.UNBIND]
-        await asyncio.wait_for(f.flow.holding.stop(deadline=0.0), 2.0)
+        await asyncio.wait_for(f.flow.holding.leave("", 0.0), 2.0)
         await eventually(lambda: f.smsc.lines[0].lost)
         assert f.smsc.heard(pdus.UNBIND)
 

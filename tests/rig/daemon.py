@@ -32,6 +32,8 @@ class Daemon:
         self.port = free_port()
         self.file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
+        names = "-".join(settings["providers"])  # the next daemon for the same providers finds the same journal
+        self._journal = directory / f"journal-{names}.db"
         self.configure(settings)
         self.start()
         if ready:
@@ -51,10 +53,9 @@ class Daemon:
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Writes the YAML file; a running daemon reads it on `hup`."""
-        names = "-".join(settings["providers"])  # the next daemon for the same providers finds the same journal
         whole = {
             "http": {"listen": f"127.0.0.1:{self.port}"},
-            "journal": {"path": str(self.file.with_name(f"journal-{names}.db"))},
+            "journal": {"path": str(self._journal)},
             "log": {"level": "info", "format": "json"},
             "node": "here",
             **settings,

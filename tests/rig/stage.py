@@ -41,16 +41,29 @@ class Stage:
         self, providers: dict[str, dict[str, Any]], *, ready: bool = True, url: str | None = None, **settings: Any
     ) -> Daemon:
         """A running daemon; `url` is how it reaches the broker."""
+        whole = self._whole(providers, url, settings)
+        return self._open.enter_context(Daemon(whole, self.directory, ready=ready))
+
+    def configure(
+        self, daemon: Daemon, providers: dict[str, dict[str, Any]], *, url: str | None = None, **settings: Any
+    ) -> None:
+        """Writes the file of a running daemon, which reads it on `hup`."""
+        daemon.configure(self._whole(providers, url, settings))
+
+    def _whole(self, providers: dict[str, dict[str, Any]], url: str | None, settings: dict[str, Any]) -> dict[str, Any]:
         self._providers.update(providers)
         broker = {"url": url or self.url, "prefix": self.prefix, "queue_type": self._queue_type, "heartbeat": "2s"}
-        whole = {"broker": broker, "providers": providers, **settings}
-        return self._open.enter_context(Daemon(whole, self.directory, ready=ready))
+        return {"providers": providers, **settings, "broker": {**broker, **settings.get("broker", {})}}
 
     def bound(self, simulator: Simulator, **settings: Any) -> Daemon:
         """A running daemon whose only provider `p` is this simulator, bound."""
         daemon = self.daemon({"p": provider(simulator.port, **settings)})
         daemon.bound()
         return daemon
+
+    def settings(self, providers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """What a smsd for these names reads that is not a `daemon`: a service of systemd."""
+        return self._whole(providers, None, {})
 
     @cached_property
     def crm(self) -> Crm:

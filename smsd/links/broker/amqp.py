@@ -149,11 +149,13 @@ class AmqpSession:
         finally:
             self._asked.discard(answer)
 
-    async def channel(self) -> Channel:
+    async def channel(self, *, vital: bool = True) -> Channel:
+        """A new channel; if the broker closes one that is `vital`, the session ends."""
         assert self._connection is not None
         connection = self._connection
         channel: Channel = await self.ask(lambda done: connection.channel(on_open_callback=done))
-        channel.add_on_close_callback(self._channel_closed)
+        if vital:
+            channel.add_on_close_callback(self._channel_closed)
         return channel
 
     def _channel_closed(self, _: Channel, error: Any) -> None:
@@ -223,9 +225,10 @@ class AmqpSession:
         assert self._publisher is not None
         self._publisher.basic_publish(exchange, key, body, properties, mandatory=True)
 
-    async def declare(self, wanted: Topology) -> None:
-        """Declares everything. Raises LinkDown naming what exists with other arguments."""
-        channel = await self.channel()
+    async def declare(self, wanted: Topology, *, vital: bool = True) -> None:
+        """Declares everything. Raises LinkDown naming what exists with other arguments; then the session ends as well,
+        if it is `vital`."""
+        channel = await self.channel(vital=vital)
 
         async def ask(what: str, question: Callable[..., object]) -> None:
             try:
@@ -254,9 +257,7 @@ class AmqpSession:
         return absent
 
     async def _exists(self, kind: str, name: str) -> bool:
-        assert self._connection is not None
-        connection = self._connection
-        channel: Channel = await self.ask(lambda done: connection.channel(on_open_callback=done))
+        channel = await self.channel(vital=False)
         declare = channel.exchange_declare if kind == "exchange" else channel.queue_declare
         try:
             await self.ask(lambda done: declare(name, passive=True, callback=done), channel)
@@ -271,9 +272,13 @@ class AmqpSession:
         declared = await self.ask(lambda done: raw.queue_declare("", exclusive=True, auto_delete=True, callback=done))
         name: str = declared.method.queue
         for key in keys:
-            bind = partial(raw.queue_bind, name, exchange, key)
-            await self.ask(lambda done: bind(callback=done))  # noqa: B023 (asked and answered within the turn)
+            await self.bind(channel, name, exchange, key)
         return name
+
+    async def bind(self, channel: ConsumeChannel, queue: str, exchange: str, key: str, *, on: bool = True) -> None:
+        """Has the exchange's messages with this key put into the queue, or no longer."""
+        change = channel._channel.queue_bind if on else channel._channel.queue_unbind
+        await self.ask(lambda done: change(queue, exchange, key, callback=done))
 
     async def close(self) -> None:
         """Says goodbye and waits for the answer, at most two seconds."""

@@ -49,7 +49,9 @@ class BrokerLink:
     ) -> None:
         self._urls, self._password, self._heartbeat, self._tls = urls, password, heartbeat, tls
         self._name, self._app_id, self._prefix = name, app_id, prefix
-        self._topology, self._declare = topology, declare
+        self.topology = topology
+        """What must be there; a change counts from the next connection on."""
+        self._declare = declare
         self._backoff = Backoff(0.5, 5.0, draw)
         self._session: AmqpSession | None = None
         self._up = False
@@ -72,6 +74,10 @@ class BrokerLink:
         self.on_down: Callable[[str], None]
         self.on_blocked: Callable[[bool], None]
         self.control_keys: list[str] = ["all"]
+        self._control: tuple[ConsumeChannel, str] | None = None
+        """The queue that commands come by, on this session."""
+        self._adding = asyncio.Lock()
+        """One at a time changes what is there on a session."""
 
     @property
     def connected(self) -> bool:
@@ -112,8 +118,9 @@ class BrokerLink:
         try:
             tls = self._tls() if url.startswith("amqps") else None  # anew each time: certificates get renewed
             await session.open(url, self._password, self._heartbeat, self._name, tls, CONNECT_TIMEOUT)
-            await self._prepare(session)
-            await self._listen(session)
+            async with self._adding:
+                await self._prepare(session)
+                await self._listen(session)
             self._up = True
             self.state = f"connected to {amqp.shown(url)}"
             self._backoff.reset()
@@ -128,9 +135,9 @@ class BrokerLink:
 
     async def _prepare(self, session: AmqpSession) -> None:
         if self._declare:
-            await session.declare(self._topology)
-        elif missing := await session.missing(self._topology):
-            raise LinkDown("broker", f"missing: {', '.join(missing)}; `smsd topology` prints what to import")
+            await session.declare(self.topology)
+        elif missing := await session.missing(self.topology):
+            raise LinkDown("broker", _missing(missing))
         self._tag = 0
         await session.publisher(self._confirmed, self._was_returned)
         self._session = session
@@ -142,9 +149,10 @@ class BrokerLink:
         control = await session.consumer("control")
         queue = await session.exclusive_queue(control, f"{self._prefix}.control", self.control_keys)
         await control.consume(queue, 100, self._deliver(control, self.on_control), exclusive=True)
+        self._control = control, queue
 
     async def _forget(self, session: AmqpSession) -> None:
-        self._session, self._up = None, False
+        self._session, self._up, self._control = None, False, None
         self._channels.clear()
         for start in self._starts.values():
             start.cancel()
@@ -153,6 +161,29 @@ class BrokerLink:
         self._returned.clear()
         self._set_blocked(False)
         await session.close()
+
+    async def add(self, more: Topology) -> None:
+        """Declares, or checks, what is to be there besides. Raises LinkDown; the session and all else go on."""
+        async with self._adding:
+            session = self._session
+            if session is None or not self._up:
+                raise LinkDown("broker", "not connected")
+            if self._declare:
+                await session.declare(more, vital=False)
+            elif missing := await session.missing(more):
+                raise LinkDown("broker", _missing(missing))
+
+    async def set_control_keys(self, keys: list[str]) -> None:
+        """Commands with these keys are for us, now and on every later connection."""
+        async with self._adding:
+            before, self.control_keys = self.control_keys, keys
+            if self._session is None or self._control is None:
+                return
+            try:
+                for key in set(before) ^ set(keys):
+                    await self._session.bind(*self._control, f"{self._prefix}.control", key, on=key in keys)
+            except LinkDown:
+                return  # the session is over; the next one begins with all of them
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:
@@ -281,3 +312,7 @@ class BrokerLink:
                 then(Confirm.UNROUTABLE)
             else:
                 then(outcome)
+
+
+def _missing(names: list[str]) -> str:
+    return f"missing: {', '.join(names)}; `smsd topology` prints what to import"

@@ -61,10 +61,17 @@ class Commits:
         self._busy = False
         self._next = 0.0
         """Loop time at which the next commit would come if they came at even distances."""
+        self._begun_at: float | None = None
+        """Loop time at which the commit under way began."""
         self._closed = False
         self._idle = asyncio.Event()
         self.trouble: str | None = None
         """Why nothing can be committed for now."""
+
+    @property
+    def under_way(self) -> float:
+        """Seconds since the commit under way began; 0 if there is none."""
+        return 0.0 if self._begun_at is None else self._loop.time() - self._begun_at
 
     def drop(self, table: str, number: int) -> None:
         """A row that is not needed any more."""
@@ -112,12 +119,14 @@ class Commits:
         else:
             batch, self.batch = self.batch, Batch()
         self._busy = True
+        self._begun_at = self._loop.time()
         self._next = max(self._next, self._loop.time()) + EVERY
         self._idle.clear()
         future = self._thread.submit(batch.commit, self._file)
         future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._done, batch, done))
 
     def _done(self, batch: Batch, done: "Future[float]") -> None:
+        self._begun_at = None
         error = done.exception()
         if isinstance(error, DiskTrouble):
             self._busy = False

@@ -53,6 +53,11 @@ class SqliteJournal:
         """Why nothing can be committed for now."""
         return self._commits.trouble
 
+    @property
+    def under_way(self) -> float:
+        """Seconds since the commit under way began; 0 if there is none."""
+        return self._commits.under_way
+
     async def close(self, timeout: float) -> None:
         """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
         await self._commits.close(timeout)
@@ -194,9 +199,11 @@ class SqliteJournal:
 
     # --- receipts
 
-    def match(self, group: str, keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]) -> None:
-        """The part that a receipt is about."""
-        names = [f"{group}{SEPARATOR}{key}" for key in keys]
+    def match(
+        self, groups: Sequence[str], keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]
+    ) -> None:
+        """The part that a receipt is about, filed within the first of `groups` that has it."""
+        names = [f"{group}{SEPARATOR}{key}" for group in groups for key in keys]
         for name in names:
             if (found := self._names.get(name)) is not None:
                 then(found)

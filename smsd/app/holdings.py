@@ -1,0 +1,229 @@
+"""The providers that this daemon holds: how they come, change and go, each on its own.
+
+What is wanted is in the settings, what is real in the binds; a task for each provider leads from one to the other, and
+ends there. A wish that changes on the way is followed as soon as the step under way is done. Never are there two binds
+with the same connection data: who would clash with one that is leaving waits until that one has unbound.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+
+from smsd.core.errors import LinkDown
+from smsd.core.topology import Topology, of_provider, topology
+from smsd.flow.events import Events
+from smsd.flow.holding import Holding
+from smsd.flow.supervisor import Supervisor
+from smsd.links.broker.link import BrokerLink
+from smsd.settings.change import rebinds
+from smsd.settings.model import Provider, Settings
+from smsd.settings.rules import same_connections
+
+AGAIN = 10.0
+"""Seconds before queues that could not be declared are tried again."""
+
+GOODBYE = 15.0
+"""Seconds that unbinding may take at the end, beyond the wait for answers."""
+
+
+def topology_of(settings: Settings, names: Iterable[str] | None = None) -> Topology:
+    """What the contract wants at the broker for these settings, with the queues of all providers or of those named."""
+    broker = settings.broker
+    providers = settings.providers if names is None else [name for name in settings.providers if name in set(names)]
+    return topology(providers, prefix=broker.prefix, queue_type=broker.queue_type, default_queues=broker.default_queues)
+
+
+class Holdings(Mapping[str, Holding]):
+    """By name; those that are leaving are here until they are gone. `make` builds one that was never held."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        make: Callable[[Provider], Holding],
+        broker: BrokerLink,
+        events: Events,
+        supervisor: Supervisor,
+    ) -> None:
+        self._settings = settings
+        self._make = make
+        self._broker = broker
+        self._events = events
+        self._supervisor = supervisor
+        self._loop = asyncio.get_running_loop()
+        self._held: dict[str, Holding] = {}
+        self._resting: dict[str, Holding] = {}
+        """Those that left, with what they know: clock, parked receipts, references. They may come back."""
+        self._declared = set(settings.providers)
+        """Providers whose queues are there once the broker is."""
+        self._leaving: dict[str, tuple[Provider, str]] = {}
+        """Whose binds have to end: by whose connection data they live, and why."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._news = asyncio.Event()
+        """Set, and replaced, when somebody who waits should look again."""
+        self._begun = False
+        """Whether the broker was there once: nothing is bound before."""
+        self._ending: float | None = None
+        """Loop time until which the windows are awaited, once smsd stops."""
+        self._troubles: dict[str, str] = {}
+        self._control: asyncio.Task[None] | None = None
+        broker.control_keys = self._control_keys()
+
+    def __getitem__(self, name: str) -> Holding:
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def why_not(self, name: str) -> str:
+        """Why an active provider is not held yet."""
+        if name in self._troubles:
+            return self._troubles[name]
+        return "about to connect" if self._broker.connected else "waiting for the broker"
+
+    # --- what is wanted
+
+    def broker_up(self) -> None:
+        """The broker is connected."""
+        self._begun = True
+        for holding in self._held.values():
+            holding.update()
+            holding.broker_up()
+        self._wake()
+        for name in self._settings.providers:
+            self._lead(name)
+
+    def apply(self, settings: Settings, why: Mapping[str, str]) -> None:
+        """From now on these settings; `why` says of each provider that has to rebind or leave what has changed.
+
+        What counts in place does so at once; binds are ended and made in the background.
+        """
+        before, self._settings = self._settings, settings
+        names = dict.fromkeys([*before.providers, *settings.providers])
+        changed = [name for name in names if before.providers.get(name) != settings.providers.get(name)]
+        self._declared &= settings.providers.keys()
+        self._broker.topology = topology_of(settings, self._declared)
+        for holding in self._held.values():
+            holding.watch(settings.log.pdus)
+        for name in changed:
+            self._troubles.pop(name, None)
+            if name in self._held:
+                self._change(self._held[name], settings.providers.get(name), why.get(name, ""))
+        self._wake()
+        for name in changed:
+            self._lead(name)
+        self._control = asyncio.create_task(self._broker.set_control_keys(self._control_keys()))
+
+    def _change(self, holding: Holding, provider: Provider | None, why: str) -> None:
+        wanted = provider is not None and provider.active
+        if provider is not None:
+            holding.adopt(provider)
+        if not wanted:
+            holding.release()
+        bound_as = holding.bound_as
+        if bound_as is not None and not (wanted and provider is not None and not rebinds(bound_as, provider)):
+            self._leaving.setdefault(holding.name, (bound_as, why))
+
+    async def stop(self, deadline: float) -> None:
+        """Ends all binds; their windows are awaited until `deadline` (loop time)."""
+        self._ending = deadline
+        if self._control is not None:
+            self._control.cancel()
+        for name, holding in self._held.items():
+            holding.release()
+            if holding.bound_as is not None:
+                self._leaving.setdefault(name, (holding.bound_as, ""))
+        self._wake()
+        for name in list(self._held):
+            self._lead(name)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=deadline + GOODBYE - self._loop.time())
+        for task in self._tasks.values():
+            task.cancel()
+
+    # --- getting there
+
+    def _lead(self, name: str) -> None:
+        task = self._tasks.get(name)
+        if task is None or task.done():
+            what = f"holding {name}"
+            self._tasks[name] = asyncio.create_task(self._supervisor.keep(what, partial(self._follow, name)), name=what)
+
+    async def _follow(self, name: str) -> None:
+        """Does the next step until none is left. It looks at the settings anew after whatever it has waited for."""
+        while True:
+            holding = self._held.get(name)
+            provider = self._settings.providers.get(name)
+            if name in self._leaving and holding is not None:
+                await holding.leave(self._leaving[name][1], self._patience(holding))
+                del self._leaving[name]
+                self._wake()
+            elif self._ending is not None or (provider is None and holding is not None):
+                self._rest(name)
+                return
+            elif provider is None or not self._begun or (holding is not None and holding.bound_as is not None):
+                return
+            elif name not in self._declared:
+                await self._declare(name)
+            elif not provider.active:
+                self._rest(name)
+                return
+            elif self._clashes(provider):
+                await self._news.wait()
+            else:
+                self._enter(provider)
+
+    def _patience(self, holding: Holding) -> float:
+        """Until when answers are awaited: after submit_timeout none is counted on any more."""
+        if self._ending is not None:
+            return self._ending
+        return self._loop.time() + min(self._settings.stop_timeout, holding.provider.submit_timeout)
+
+    def _enter(self, provider: Provider) -> None:
+        name = provider.name
+        if name not in self._held:
+            known = self._resting.pop(name, None)
+            if known is not None:
+                known.adopt(provider)
+            self._held[name] = known or self._make(provider)
+        self._held[name].watch(self._settings.log.pdus)
+        self._held[name].enter()
+
+    def _rest(self, name: str) -> None:
+        if name in self._held:
+            self._resting[name] = self._held.pop(name)
+
+    def _clashes(self, provider: Provider) -> bool:
+        """Whether somebody who is leaving still has a bind with its connection data."""
+        leaving = {name: bound_as for name, (bound_as, _) in self._leaving.items() if name != provider.name}
+        return bool(leaving) and any(
+            name == provider.name for name, _ in same_connections({**leaving, provider.name: provider})
+        )
+
+    async def _declare(self, name: str) -> None:
+        """Makes the queues of a provider that is new, or waits until it may be tried again."""
+        broker = self._settings.broker
+        try:
+            await self._broker.add(of_provider(name, prefix=broker.prefix, queue_type=broker.queue_type))
+        except LinkDown as down:
+            why = f"its queues are not there: {down.reason}"
+            if self._broker.connected and self._troubles.get(name) != why:
+                self._troubles[name] = why
+                self._events.emit("check_failed", name, detail=f"connection closed: {why}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), AGAIN)
+        else:
+            self._troubles.pop(name, None)
+            if name in self._settings.providers:
+                self._declared.add(name)
+                self._broker.topology = topology_of(self._settings, self._declared)
+
+    def _control_keys(self) -> list[str]:
+        return ["all", *(name for name, provider in self._settings.providers.items() if provider.active)]
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
