@@ -53,6 +53,11 @@ files() {
     install -D -m 644 deploy/systemd/smsd.tmpfiles "$stage/usr/lib/tmpfiles.d/smsd.conf"
     install -m 640 deploy/debian/smsd.yaml "$stage/etc/smsd/smsd.yaml"
     ln -s /opt/smsd/bin/smsd "$stage/usr/bin/smsd"
+    local shells=usr/share
+    install -d "$stage/$shells"/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d}
+    "$python" -m smsd completion bash >"$stage/$shells/bash-completion/completions/smsd"
+    "$python" -m smsd completion zsh >"$stage/$shells/zsh/vendor-completions/_smsd"
+    "$python" -m smsd completion fish >"$stage/$shells/fish/vendor_completions.d/smsd.fish"
     # as in the repository, so that their links to one another hold
     cp -r README.md CHANGELOG.md docs config "$doc"
     local example
