@@ -9,7 +9,7 @@ from smsd.cli.options import (
     config_option,
     journal_or_exit,
     json_option,
-    load_or_exit,
+    load_to_look,
     providers_named,
     since_option,
 )
@@ -31,7 +31,7 @@ def log(provider: str | None, since: float, as_json: bool, config: str) -> None:
 
     With --json an object a line. smsd may be running or not.
     """
-    settings = load_or_exit(config, secrets=False)
+    settings = load_to_look(config)
     from smsd.links.journal.history import connection_log
 
     with journal_or_exit(settings.journal.path) as file:

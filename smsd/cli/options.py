@@ -142,6 +142,24 @@ def load_or_exit(config: str, *, secrets: bool = True) -> "Settings":
     return loaded.settings
 
 
+def load_to_look(config: str) -> "Settings":
+    """The settings for who only looks: a file that was spoilt since smsd has read it must not blind anybody.
+
+    Every problem on stderr; exit 78 only where too little is good to know where to look.
+    """
+    from smsd.settings.reader import SettingsError, load
+
+    try:
+        loaded = load(config, secrets=False)
+    except SettingsError as error:
+        tell(config, error.problems)
+        if error.rest is None:
+            sys.exit(os.EX_CONFIG)
+        return error.rest
+    tell(config, loaded.warnings)
+    return loaded.settings
+
+
 def tell(config: str, problems: "Iterable[Problem]") -> None:
     """What is wrong with a configuration, and, if the file itself is not there for us, what to do."""
     for problem in problems:

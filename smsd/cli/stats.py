@@ -11,7 +11,7 @@ from smsd.cli.options import (
     config_option,
     journal_or_exit,
     json_option,
-    load_or_exit,
+    load_to_look,
     providers_named,
     since_option,
 )
@@ -43,7 +43,7 @@ def stats(provider: str | None, campaign: str | None, since: float, as_json: boo
     A message counts once for each status it has had: as `sent` when the provider accepted it, then as what its receipt
     said. `unknown` stands for requests that named no provider.
     """
-    settings = load_or_exit(config, secrets=False)
+    settings = load_to_look(config)
     from smsd.core.contract import timestamp
     from smsd.links.journal.tally import tally, under_way
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from smsd.cli.options import config_option, json_option, load_or_exit
+from smsd.cli.options import config_option, json_option, load_to_look
 from smsd.cli.running import NoDaemon, ask, known_last, without_daemon
 from smsd.core.contract import PRIORITIES
 
@@ -29,7 +29,7 @@ def status(as_json: bool, config: str) -> None:
     With the daemon down all connections are closed, and the journal tells since when and why, as far as it was known.
     That too is exit code 0.
     """
-    settings = load_or_exit(config, secrets=False)
+    settings = load_to_look(config)
     try:
         shown = ask(settings)
     except NoDaemon as nobody:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smsd.cli.options import config_option, journal_or_exit, json_option, load_or_exit
+from smsd.cli.options import config_option, journal_or_exit, json_option, load_to_look
 from smsd.core.smpp import pdus as smpp_pdus
 from smsd.core.smpp import status as smpp_status
 from smsd.core.smpp.codec import HEADER
@@ -30,7 +30,7 @@ def trace(message_id: str, pdus: bool, as_json: bool, config: str) -> None:
 
     ID is the request's own. A request that was not handed over yet is not in the journal: it waits in RabbitMQ.
     """
-    settings = load_or_exit(config, secrets=False)
+    settings = load_to_look(config)
     from smsd.links.journal.history import life
 
     with journal_or_exit(settings.journal.path) as file:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from smsd.settings.model import Settings
 
 # What stands under these keys may be a secret written the wrong way: no path names it.
 SECRET_KEYS = frozenset({"password"})
@@ -35,11 +38,15 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The file can't be used; `problems` says why, all at once, in the order of its lines."""
+    """The file can't be used; `problems` says why, all at once, in the order of its lines.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `rest` is what of it is good, enough to ask a running smsd and to look into its journal; None if it is not.
+    """
+
+    def __init__(self, problems: list[Problem], rest: Settings | None = None) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.rest = rest
 
 
 class Problems:

@@ -8,6 +8,7 @@ written: one that comes from `defaults` or an anchor is told there, once. No sec
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ from smsd.settings.tree import Place, Unreadable, compose
 __all__ = ["Loaded", "Problem", "SettingsError", "load", "read"]
 
 ABSENT = object()
+LOOKED_AT = ("node", "journal", "http", "providers")
+"""What it takes to look at a smsd from outside."""
 PLAIN_TEXT = "a password in plain text; better {file: …}, {env: …} or {credential: …}"
 
 SomeSection = TypeVar("SomeSection", bound=Section)
@@ -70,7 +73,7 @@ def read(text: str, file: str, *, secrets: bool = True) -> Loaded:
     reading = _Reading(root, problems, secrets)
     settings = reading.settings()
     if settings is None or problems.errors():
-        raise SettingsError(problems.errors())
+        raise SettingsError(problems.errors(), settings or reading.rest)
     return Loaded(settings, problems.warnings(), reading.places)
 
 
@@ -83,6 +86,7 @@ class _Reading:
         self.secrets = secrets
         self.folder = os.path.dirname(problems.file)
         self.places: dict[str, Place] = {}  # what each provider is made of
+        self.rest: Settings | None = None  # what is good of a file that is not
 
     def settings(self) -> Settings | None:
         if not isinstance(self.root.value, dict):
@@ -147,6 +151,9 @@ class _Reading:
             secret = self.secret(broker.inner["password"], ("broker", "password"))
             values["broker"] = {**broker.value, "password": secret}
         settings = self.checked(Settings, self.root, (), values)
+        if settings is None:
+            with suppress(ValidationError):
+                self.rest = Settings.model_validate({key: values[key] for key in LOOKED_AT if key in values})
         for inside, sentence in rules.settings_warnings(settings) if settings else ():
             self.problems.add(follow(self.root, inside)[0].mark, inside, sentence, warning=True)
         return settings

@@ -33,6 +33,9 @@ READING_CONFIG = {
 }
 """Commands that need the configuration, with arguments that are right."""
 
+LOOKING = ("status", "log", "trace", "stats")
+"""Those of them that ask a running smsd, or its journal."""
+
 PRINTING_JSON = ("check", "preview", "status", "log", "trace", "stats", "topology")
 """Those of them that need neither a broker nor a daemon."""
 
@@ -118,8 +121,19 @@ def test_a_configuration_that_is_none_is_told(command: str, tmp_path: Path) -> N
         (tmp_path / "bad.yaml", "1:1: nod: "),
     ):
         told = smsd(command, *READING_CONFIG[command], SMSD_CONFIG=str(path))
-        assert (told.exit_code, told.stdout) == (78, "")
         assert f"{path}:{sentence}" in told.stderr
+        if path == tmp_path or command not in LOOKING:
+            assert (told.exit_code, told.stdout) == (78, "")
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_a_configuration_that_was_spoilt_is_told_and_blinds_nobody(command: str, config: Path) -> None:
+    good = config.read_text()
+    config.write_text(f"{good}nod: here\n")
+    told = smsd(command, *READING_CONFIG[command], SMSD_CONFIG=str(config))
+    assert told.stderr == f"{config}:4:1: nod: unknown key; did you mean 'node'?\n"
+    config.write_text(good)
+    assert (told.exit_code, told.stdout) == (0, smsd(command, *READING_CONFIG[command], SMSD_CONFIG=str(config)).stdout)
 
 
 @contextmanager

@@ -233,7 +233,7 @@ def test_quiet_hours_are_told_and_what_other_columns_say_is_not(
     assert " ".join(row.split()).endswith(" ".join(told.split()))
 
 
-def test_a_bad_configuration_ends_with_78(tmp_path: Path) -> None:
+def test_a_configuration_that_does_not_say_where_smsd_is_ends_with_78(tmp_path: Path) -> None:
     config = tmp_path / "smsd.yaml"
-    config.write_text("providers: 7\n")
+    config.write_text("http: 7\n")
     assert run(config).exit_code == 78

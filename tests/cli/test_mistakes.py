@@ -255,6 +255,15 @@ def test_a_daemon_that_can_not_start_says_why_and_what_to_do(stage: Stage) -> No
     )
 
 
+def test_a_running_smsd_is_still_asked_when_its_file_was_spoilt(stage: Stage) -> None:
+    daemon = stage.bound(stage.simulator())
+    daemon.file.write_text(daemon.file.read_text().replace("system_id:", "sytem_id:"))
+    code, told = smsd(stage.directory, "status", "--config", str(daemon.file))
+    assert code == 0
+    assert "connection open" in told
+    assert f"{daemon.file}:24:5: providers.p.sytem_id: unknown key; did you mean 'system_id'?" in told
+
+
 def test_a_broker_that_can_not_be_had_is_told_with_the_setting_to_look_at(stage: Stage) -> None:
     gone = free_port()
     address = stage.url.rpartition("@")[2].partition("/")[0]
