@@ -143,6 +143,8 @@ class Daemon:
         broker.on_up = self._broker_up
         broker.on_down = self._broker_down
         broker.on_blocked = self._broker_blocked
+        broker.on_confirm = self._meter.publish_confirmed
+        broker.on_copy_dropped = self._meter.copy_dropped
 
     def _make_holding(self, provider: Provider) -> Holding:
         holding = Holding(
@@ -217,6 +219,7 @@ class Daemon:
             holding.update()
 
     def _undeliverable(self, entry: Entry, answer: Confirm) -> None:
+        self._meter.publish_not_taken(answer.name.lower())
         if entry.tries == 1:
             where = f"{entry.publication.exchange} with key {entry.publication.key}"
             log.error("unroutable", detail=f"{where}: {answer.value}; kept and tried again")

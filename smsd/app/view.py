@@ -8,7 +8,7 @@ from smsd import __version__
 from smsd.app.holdings import Holdings
 from smsd.app.page import Routes, StatusPage
 from smsd.core.contract import timestamp
-from smsd.flow.outbox import Outbox
+from smsd.flow.outbox import FULL, Outbox
 from smsd.flow.report import Reporter
 from smsd.links.broker.link import BrokerLink
 from smsd.links.journal.journal import SqliteJournal
@@ -143,26 +143,33 @@ class View:
 
     def _measure(self) -> None:
         """Brings the gauges up to date, just before they are read."""
-        for name, holding in self._holdings.items():
-            status = holding.status()
+        now = time.time()
+        for name in self.settings.providers:
+            status, holding = self._provider(name), self._holdings.get(name)
             self._meter.observe_provider(
                 name,
+                active=status["active"],
+                paused=status["paused"],
                 bind_up=status["state"] == "open",
-                since=holding.since,
+                since=holding.since if holding else self._started_at,
                 window_used=status["window_used"],
                 window_limit=status["window"],
-                rate=status["rate_now"],
+                rate=status["rate_now"] if holding else status["max_rate"],
                 rate_configured=status["max_rate"],
                 waiting=status["waiting"],
-                oldest=holding.turns.oldest(),
+                oldest=holding.turns.oldest(now) if holding else None,
             )
         self._meter.observe_daemon(
             broker_up=self._broker.connected,
             broker_blocked=self._broker.blocked,
             outbox_waiting=len(self._outbox),
+            outbox_limit=FULL,
+            outbox_full=self._outbox.full,
+            journal_trouble=self._journal.trouble is not None,
+            journal_bytes=self._journal.size(),
+            journal_free=self._journal.room(),
             loop_lag=self.lag,
             config_ok=self.refused is None,
             config_at=self.configured_at,
             uncertain=self._reporter.uncertain,
-            journal_bytes=self._journal.size(),
         )

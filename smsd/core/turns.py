@@ -77,10 +77,10 @@ class Turns:
         """Whether anybody's turn could come at once."""
         return any(self._queues)
 
-    def oldest(self) -> float | None:
-        """When the message that has waited longest was received, in seconds since 1970."""
-        heads = [queue[0].received_at for queue in self._queues if queue]
-        return min(heads, default=None)
+    def oldest(self, now: float) -> float | None:
+        """When the message was received that has waited longest of those whose turn could come at once."""
+        received = (each.received_at for queue in self._queues for each in queue if _may_go(each, now))
+        return min(received, default=None)
 
     def all(self) -> list[Message]:
         """Everything that waits, in order of turns.

@@ -247,6 +247,7 @@ class Intake:
                 log.error("dead_queue_refuses", detail=f"{self._prefix}.dead: {answer.value}; trying again later")
                 asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
 
+        self._meter.dead_letter(reason)
         log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
         headers = {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]}
         self._broker.forward(delivery, f"{self._prefix}.dead", delivery.key, headers, answered)
@@ -275,6 +276,7 @@ class Intake:
             self._reporter.reject(delivery, ContractError("routing key", sentence, "unknown-provider"), known, None)
         elif not routable:
             sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
+            self._meter.request(provider, "refused")
             self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
         elif answer is None:
             self._given_up(delivery, known, provider, gave_up, None)

@@ -194,10 +194,15 @@ class Lane:
         part.attempts += 1
         link.submit(part.body, message, part, now)
         if part.attempts == 1:
-            if message.request.campaign and part.n == 1:
-                self.campaigns[message.request.campaign] += 1
-            self._meter.submitted(message.provider, time.time() - message.received_at)
+            self._first_attempt(message, part)
         return True
+
+    def _first_attempt(self, message: Message, part: Part) -> None:
+        if part.n == 1:
+            if message.request.campaign:
+                self.campaigns[message.request.campaign] += 1
+            begun = max(message.received_at, message.request.send_after or 0.0)
+            self._meter.submitted(message.provider, message.priority, time.time() - begun)
 
     def _take_back(self, message: Message, part: Part) -> None:
         """An intended part that was never written waits again, before all others."""

@@ -16,7 +16,7 @@ from smsd.core.address import mask
 from smsd.core.contract import result_id
 from smsd.core.errors import ContractError
 from smsd.core.failures import Failures
-from smsd.core.message import UNCERTAIN, Ending, Message
+from smsd.core.message import SENT, UNCERTAIN, Ending, Message
 from smsd.core.publication import Publication
 from smsd.core.results import FINAL, rejection, result
 from smsd.flow.outbox import Outbox
@@ -59,8 +59,10 @@ class Reporter:
             self.failures.count(message.provider, ending.status, ending.reason, ending.smpp_status, now)
         if ending.status == UNCERTAIN:
             self.uncertain[message.provider] += 1
-        elif message.corrects is not None:
+        elif message.corrects is not None and self.uncertain[message.provider]:  # else an earlier run reported it
             self.uncertain[message.provider] -= 1
+        if ending.status == SENT and message.receipt_asked:
+            self._meter.receipt_awaited(message.provider)
         self._outbox.add(publication, partial(self._confirmed, message))
         if final:
             self._log(message, ending, now)

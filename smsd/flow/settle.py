@@ -241,5 +241,5 @@ _OUTCOMES = {
     Verdict.PERMANENT: "refused",
     Verdict.RETRY: "refused",
     Verdict.BIND_FAULT: "refused",
-    Verdict.NO_CREDIT: "refused",
+    Verdict.NO_CREDIT: "no_credit",
 }

@@ -44,7 +44,7 @@ def ids(messages: Sequence[Message]) -> list[str]:
 
 def test_an_empty_lane_has_no_turn() -> None:
     turns = Turns()
-    assert (turns.next(0.0), turns.waiting_now(), turns.oldest(), turns.next_due()) == (None, False, None, None)
+    assert (turns.next(0.0), turns.waiting_now(), turns.oldest(0.0), turns.next_due()) == (None, False, None, None)
     assert (turns.all(), turns.clear(), turns.waiting()) == ([], [], {"urgent": 0, "normal": 0, "bulk": 0})
 
 
@@ -181,7 +181,17 @@ def test_a_message_with_nothing_left_to_hand_over_does_not_wait() -> None:
 def test_the_oldest_is_the_earliest_received_of_all_priorities() -> None:
     bulk, code = waiting("bulk", BULK), waiting("code", URGENT)
     bulk.received_at, code.received_at = 5.0, 7.0
-    assert lane(code, bulk).oldest() == 5.0
+    assert lane(code, bulk).oldest(0.0) == 5.0
+
+
+def test_the_oldest_is_none_of_those_whose_turn_can_not_come_now() -> None:
+    put_off, sent, young = waiting("put off"), waiting("sent"), waiting("young")
+    put_off.received_at, sent.received_at, young.received_at = 1.0, 2.0, 3.0
+    turns = lane(put_off, sent, young)
+    put_off.due = 10.0
+    sent.todo.clear()
+    assert turns.oldest(9.0) == 3.0
+    assert turns.oldest(10.0) == 1.0
 
 
 def test_clear_takes_everything_out_in_the_order_of_turns_and_it_can_come_again() -> None:

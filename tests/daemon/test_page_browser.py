@@ -49,7 +49,7 @@ def test_the_page_shows_each_provider_and_fits(scene: Any, size: tuple[int, int]
     assert page.text("#p-megafon .state") == "connection closed"
     assert "ESME_RINVPASWD: the password is wrong: correct password" in page.text("#p-megafon .detail")
     assert "МегаФон <Москва>" in page.text("#p-megafon")
-    assert "lower max_rate" in page.text("#errors")
+    page.shows("lower max_rate", "#errors")
     page.shows("bound", "#p-tele2 .log")
     assert page.read("document.documentElement.scrollWidth <= innerWidth"), "overflows"
     background = page.read("getComputedStyle(document.body).backgroundColor")

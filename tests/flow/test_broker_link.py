@@ -38,6 +38,8 @@ class Link(BrokerLink):
         self.on_up = lambda: self.ups.append(True)
         self.on_down = lambda _: self.ups.append(False)
         self.on_blocked = lambda _: None
+        self.on_confirm = lambda _: None
+        self.on_copy_dropped = lambda: None
 
 
 @asynccontextmanager

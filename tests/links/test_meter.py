@@ -2,6 +2,7 @@
 
 import math
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -9,45 +10,10 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from smsd.flow.ports import Meter
-from smsd.links.meter import CONTENT_TYPE, PrometheusMeter
+from smsd.links.meter import CONTENT_TYPE, RESPONSE_SECONDS, PrometheusMeter, table
+from smsd.links.meter.table import About
 
-NAMES = {
-    "smsd_build_info",
-    "smsd_config_last_reload_successful",
-    "smsd_config_last_reload_success_timestamp_seconds",
-    "smsd_requests_total",
-    "smsd_segments_submitted_total",
-    "smsd_submit_errors_total",
-    "smsd_results_total",
-    "smsd_receipts_total",
-    "smsd_receipts_unmatched_total",
-    "smsd_inbound_messages_total",
-    "smsd_bind_up",
-    "smsd_bind_attempts_total",
-    "smsd_bind_since_timestamp_seconds",
-    "smsd_window_used",
-    "smsd_window_limit",
-    "smsd_rate_limit_segments_per_second",
-    "smsd_rate_limit_configured_segments_per_second",
-    "smsd_lane_waiting_messages",
-    "smsd_lane_oldest_message_timestamp_seconds",
-    "smsd_messages_uncertain",
-    "smsd_submit_response_seconds",
-    "smsd_request_to_submit_seconds",
-    "smsd_delivery_seconds",
-    "smsd_broker_up",
-    "smsd_broker_publish_confirm_seconds",
-    "smsd_broker_blocked",
-    "smsd_journal_bytes",
-    "smsd_journal_records_total",
-    "smsd_journal_fsync_seconds",
-    "smsd_journal_errors_total",
-    "smsd_outbox_waiting",
-    "smsd_loop_lag_seconds",
-    "smsd_bad_pdus_total",
-    "smsd_events_total",
-    "process_resident_memory_bytes",
-}
+ABOUT = [about for about in vars(table).values() if isinstance(about, About)]
 
 
 @pytest.fixture
@@ -69,6 +35,8 @@ def value(meter: PrometheusMeter, name: str, **labels: str) -> float | None:
 
 def observe(meter: PrometheusMeter, name: str = "acme", **changed: Any) -> None:
     seen: dict[str, Any] = {
+        "active": True,
+        "paused": False,
         "bind_up": True,
         "since": 1_767_268_800.0,
         "window_used": 3,
@@ -86,6 +54,11 @@ def observe_daemon(meter: PrometheusMeter, **changed: Any) -> None:
         "broker_up": True,
         "broker_blocked": False,
         "outbox_waiting": 4,
+        "outbox_limit": 10_000,
+        "outbox_full": False,
+        "journal_trouble": False,
+        "journal_bytes": 4096,
+        "journal_free": 1 << 40,
         "loop_lag": 0.002,
         "config_ok": True,
         "config_at": 1_767_268_800.0,
@@ -94,9 +67,36 @@ def observe_daemon(meter: PrometheusMeter, **changed: Any) -> None:
     meter.observe_daemon(**(seen | changed))
 
 
-def test_every_name_is_there_from_the_start(meter: PrometheusMeter) -> None:
+def test_every_metric_of_the_table_is_there_from_the_start(meter: PrometheusMeter) -> None:
     typed = set(re.findall(r"^# TYPE (\S+)", meter.render().decode(), re.MULTILINE))
-    assert NAMES - typed == set()
+    assert {about.name for about in ABOUT} - typed == set()
+    assert {"smsd_build_info", "process_resident_memory_bytes", "process_start_time_seconds"} - typed == set()
+
+
+def test_every_series_is_there_once_somebody_has_looked(meter: PrometheusMeter) -> None:
+    observe(meter, "acme")
+    observe(meter, "beta")
+    observe_daemon(meter)
+    samples = [sample for family in families(meter) for sample in family.samples]
+    for about in ABOUT:
+        end = "_count" if about.bounds else ""
+        shown = [sample.labels for sample in samples if sample.name == about.name + end]
+        for provider in ("",) if about.of_daemon else ("acme", "beta"):
+            of_provider = {"provider": provider} if provider else {}
+            expected = [of_provider | ({about.label: word} if about.label else {}) for word in about.words]
+            assert [labels for labels in expected if labels not in shown] == [], about.name
+
+
+def test_every_name_is_in_the_table_once() -> None:
+    names = [about.name for about in ABOUT]
+    assert len(names) == len(set(names))
+
+
+def test_promtool_has_nothing_to_say(meter: PrometheusMeter) -> None:
+    observe(meter, rate=None)
+    observe_daemon(meter)
+    done = subprocess.run(["promtool", "check", "metrics"], input=meter.render(), capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_every_family_has_its_help_and_counters_end_in_total(meter: PrometheusMeter) -> None:
@@ -125,7 +125,7 @@ def test_nothing_that_callers_or_providers_send_becomes_a_label(meter: Prometheu
     flow: Meter = meter
     for provider in ("acme", "79000000000"):
         flow.request(provider, "strange")
-        flow.submitted(provider, 1)
+        flow.submitted(provider, 1, 1)
         flow.answered(provider, "strange", 1)
         flow.submit_error(provider, "0x0410")
         flow.segment(provider, "strange")
@@ -137,6 +137,8 @@ def test_nothing_that_callers_or_providers_send_becomes_a_label(meter: Prometheu
         flow.bind_attempt(provider, "strange")
         flow.bad_pdu(provider)
         flow.event(provider, "strange")
+        flow.receipt_awaited(provider)
+        flow.dead_letter("strange")
     after = {(sample.name, *sample.labels.values()) for family in families(meter) for sample in family.samples}
     assert after == before
     assert value(meter, "smsd_submit_errors_total", provider="acme", status="other") == 1
@@ -152,6 +154,15 @@ def test_an_answer_counts_the_segment_and_its_time(meter: PrometheusMeter) -> No
     assert value(meter, "smsd_submit_response_seconds_bucket", provider="acme", le="0.025") == 0
     assert value(meter, "smsd_submit_response_seconds_bucket", provider="acme", le="0.05") == 1
     assert value(meter, "smsd_submit_response_seconds_count", provider="acme") == 1
+
+
+def test_answers_are_told_to_the_status_page_in_numbers(meter: PrometheusMeter) -> None:
+    meter.answered("acme", "accepted", 0.03)
+    meter.answered("acme", "refused", 60)
+    told = {provider: (accepted, buckets) for provider, accepted, buckets in meter.answers()}
+    assert told["acme"] == (1, [0, 0, 1, *[0] * 8, 1])
+    assert told["beta"][0] == 0
+    assert len(told["beta"][1]) == len(RESPONSE_SECONDS) + 1
 
 
 def test_a_clock_that_was_set_back_takes_nothing_from_a_sum(meter: PrometheusMeter) -> None:
@@ -183,7 +194,7 @@ def test_while_nothing_waits_there_is_no_oldest_message(meter: PrometheusMeter) 
 
 
 def test_the_daemon_is_shown_as_it_was_seen(meter: PrometheusMeter) -> None:
-    observe_daemon(meter, uncertain={"acme": 2}, journal_bytes=4096)
+    observe_daemon(meter, uncertain={"acme": 2}, journal_trouble=True)
     meter.publish_confirmed(0.004)
     meter.journal_committed(12, 0.002)
     meter.journal_failed()
@@ -195,6 +206,10 @@ def test_the_daemon_is_shown_as_it_was_seen(meter: PrometheusMeter) -> None:
     assert value(meter, "smsd_messages_uncertain", provider="beta") == 0
     assert value(meter, "smsd_broker_publish_confirm_seconds_bucket", le="0.005") == 1
     assert value(meter, "smsd_journal_bytes") == 4096
+    assert value(meter, "smsd_journal_disk_free_bytes") == 1 << 40
+    assert value(meter, "smsd_outbox_limit") == 10_000
+    assert value(meter, "smsd_intake_stopped", reason="journal") == 1
+    assert value(meter, "smsd_intake_stopped", reason="outbox") == 0
     assert value(meter, "smsd_journal_records_total") == 12
     assert value(meter, "smsd_journal_fsync_seconds_count") == 1
     assert value(meter, "smsd_journal_errors_total") == 1
@@ -212,7 +227,7 @@ def test_a_reload_keeps_counts_adds_new_providers_and_drops_gone_ones(meter: Pro
 def test_late_news_of_a_dropped_provider_brings_no_series_back(meter: PrometheusMeter) -> None:
     meter.set_providers(["acme"])
     meter.result("beta", "delivered")
-    meter.submitted("beta", 1)
+    meter.submitted("beta", 1, 1)
     observe(meter, "beta")
     observe_daemon(meter, uncertain={"beta": 1})
     assert b'"beta"' not in meter.render()

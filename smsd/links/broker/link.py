@@ -6,6 +6,7 @@ outbox still holds them and is told by `on_down`.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
@@ -59,14 +60,17 @@ class BrokerLink:
         self._blocked = False
         self._channels: dict[str, ConsumeChannel] = {}
         self._wanted: dict[str, Wanted] = {}
-        self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None]]] = {}
+        self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None], float]] = {}
+        """By tag: exchange, message_id, who wants the answer, and since when."""
         self._returned: set[int] = set()
         self._tag = 0
         self._starts: dict[str, asyncio.Task[None]] = {}
         """Who starts each provider's consumers, on this session."""
         self.state = "never connected"
-        self.copies_dropped = 0
-        """reply_to copies that nobody could be found for."""
+        self.on_confirm: Callable[[float], None]
+        """Seconds from a publish to the broker's answer."""
+        self.on_copy_dropped: Callable[[], None]
+        """A reply_to copy that nobody could be found for."""
         self.on_delivery: Callable[[Delivery], None]
         self.on_returned: Callable[[Delivery], None]
         self.on_control: Callable[[Delivery], None]
@@ -270,13 +274,13 @@ class BrokerLink:
 
     def _copied(self, outcome: Confirm) -> None:
         if outcome is not Confirm.DONE:
-            self.copies_dropped += 1
+            self.on_copy_dropped()
 
     def _send(self, publication: Publication, exchange: str, key: str, then: Callable[[Confirm], None]) -> None:
         if self._session is not None:  # else as if lost with the connection: `on_down` tells whoever asked
             self._session.publish(publication, exchange, key, self._app_id)
             self._tag += 1  # only now: what could not be written has no tag at the broker
-            self._unconfirmed[self._tag] = (exchange, publication.message_id, then)
+            self._unconfirmed[self._tag] = (exchange, publication.message_id, then, time.monotonic())
 
     def forward(
         self, delivery: Delivery, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
@@ -286,11 +290,11 @@ class BrokerLink:
             properties = amqp.with_headers(delivery.raw_properties, headers)
             self._session.republish(exchange, key, delivery.body, properties)
             self._tag += 1
-            self._unconfirmed[self._tag] = (exchange, properties.message_id or "", then)
+            self._unconfirmed[self._tag] = (exchange, properties.message_id or "", then, time.monotonic())
 
     def _was_returned(self, message_id: str, exchange: str) -> None:
         """basic.return comes before the ack of the same publish, which would otherwise look like success."""
-        for tag, (known_exchange, known_id, _) in self._unconfirmed.items():
+        for tag, (known_exchange, known_id, *_) in self._unconfirmed.items():
             if known_id == message_id and known_exchange == exchange and tag not in self._returned:
                 self._returned.add(tag)
                 return
@@ -305,8 +309,10 @@ class BrokerLink:
         else:
             tags = [tag] if tag in self._unconfirmed else []
         outcome = Confirm.DONE if acked else Confirm.REFUSED
+        now = time.monotonic()
         for known in tags:
-            _, _, then = self._unconfirmed.pop(known)
+            _, _, then, since = self._unconfirmed.pop(known)
+            self.on_confirm(now - since)
             if self._returned and known in self._returned:
                 self._returned.discard(known)
                 then(Confirm.UNROUTABLE)

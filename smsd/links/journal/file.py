@@ -107,6 +107,13 @@ class File:
         """Octets on disk."""
         return sum(os.stat(self.path + ending).st_size for ending in ("", "-wal") if os.path.exists(self.path + ending))
 
+    def room(self) -> int:
+        """Octets that are free on its disk; none while nobody can say."""
+        try:
+            return shutil.disk_usage(Path(self.path).parent).free
+        except OSError:
+            return 0
+
     # --- opening
 
     def _check(self) -> None:

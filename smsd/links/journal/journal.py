@@ -303,3 +303,7 @@ class SqliteJournal:
     def size(self) -> int:
         """Octets on disk."""
         return self._file.size()
+
+    def room(self) -> int:
+        """Octets that are free on its disk."""
+        return self._file.room()
