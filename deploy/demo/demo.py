@@ -27,15 +27,15 @@ PATIENCE = 30.0
 AFTERMATH = 1.5
 """Seconds after the last expected message, for one that nobody expects."""
 
+SEGMENTS, ACCEPTED = "smsd_segments_submitted_total", 'outcome="accepted"'
 METRICS = (
     "smsd_bind_up",
     "smsd_requests_total",
-    "smsd_segments_submitted_total",
+    SEGMENTS,
     "smsd_results_total",
     "smsd_receipts_total",
     "smsd_inbound_messages_total",
 )
-ACCEPTED = 'smsd_segments_submitted_total{outcome="accepted"'
 COLOURS = {"delivered": "green", "sent": "cyan", "undelivered": "yellow", "expired": "yellow", "rejected": "magenta"}
 
 
@@ -126,9 +126,9 @@ class Demo:
         self.head(f"Some of {stage.web}/metrics")
         metrics = [line for line in stage.metrics().splitlines() if line.startswith(METRICS)]
         for line in metrics:
-            if not line.endswith(" 0.0"):
+            if float(line.split()[-1]):
                 self._console.print(escape(line))
-        accepted = sum(float(line.split()[-1]) for line in metrics if line.startswith(ACCEPTED))
+        accepted = sum(float(line.split()[-1]) for line in metrics if line.startswith(SEGMENTS) and ACCEPTED in line)
         submits = sum(submit["status"] == 0 for submit in stage.submits())
         self.expect(accepted == submits, f"/metrics counts {accepted:g} accepted segments, the SMSC {submits}")
 

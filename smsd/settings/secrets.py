@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from smsd.settings.model import Secret
 
+# Where systemd keeps what it hands over to the service: a command typed by root finds it there.
+OF_THE_SERVICE = "/run/credentials/smsd.service"
 MAX_BYTES = 4096  # a password has a line; more is some other file
 
 
@@ -37,8 +39,8 @@ def fetch(source: str, name: str, folder: str) -> Found:
 
 
 def _credential(name: str) -> Found:
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    if not directory:
+    directory = os.environ.get("CREDENTIALS_DIRECTORY") or OF_THE_SERVICE
+    if directory == OF_THE_SERVICE and not os.path.isdir(directory):
         raise Unavailable(
             "no credentials directory: CREDENTIALS_DIRECTORY is not set (systemd's LoadCredential= sets it)"
         )

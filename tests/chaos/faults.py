@@ -57,7 +57,7 @@ class Faults:
             case "thaw-daemon":
                 daemon.thaw()
             case "reload":
-                daemon.hup()
+                self._scene.reload(action.number)
             case unknown:
                 raise LookupError(unknown)
 

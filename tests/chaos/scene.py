@@ -1,10 +1,12 @@
 """What faults are done to: a broker node, an SMSC for each provider, one smsd; and what is usual for them."""
 
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
 from rig import rabbit
 from rig.daemon import Daemon, provider
 from rig.patience import eventually
@@ -12,6 +14,8 @@ from rig.smsc import Simulator
 
 PREFIX = "chaos"
 START_SECONDS = 30.0
+READ = 0.5
+"""Seconds in which smsd, unless it is frozen, has read a file."""
 
 LONG_TEXTS = {"alfa": False, "bravo": False, "charlie": True}
 """The providers, and whether their messages have several segments."""
@@ -84,7 +88,33 @@ class Scene:
 
     def start_daemon(self) -> None:
         """Another daemon, with the journal of the last one."""
-        settings = {
+        self.daemon = Victim(self._settings(), self._directory, ready=False)
+        self._open.callback(self.daemon.end)
+        self.daemon.up()
+
+    def reload(self, file: int) -> None:
+        """SIGHUP with file number so and so; a bad one is there only until smsd has had time to read it."""
+        usual = self._settings()
+        text = yaml.safe_dump(usual)
+        bad = {1: text.replace("window:", "windw:"), 2: text.replace("providers:", "providers: ["), 3: ""}
+        changes: dict[int, dict[str, Any]] = {
+            4: {"alfa": {"max_rate": 100, "window": 10}, "charlie": {"max_rate": 200, "window": 100}},
+            5: {"bravo": {"system_type": "other"}},
+            6: {},
+        }
+        for name, settings in changes.get(file, {}).items():
+            usual["providers"][name] |= settings
+        self.daemon.configure(usual)
+        good = self.daemon.file.read_text()
+        if file in bad:
+            self.daemon.file.write_text(bad[file] or "providers: {alfa: {host: h, password: {file: not-there}}}")
+        self.daemon.hup()
+        if file in bad:
+            time.sleep(READ)
+            self.daemon.file.write_text(good)
+
+    def _settings(self) -> dict[str, Any]:
+        return {
             "broker": {"url": self.node.url, "prefix": PREFIX, "heartbeat": "2s"},
             "stop_timeout": "5s",
             "defaults": {
@@ -99,9 +129,6 @@ class Scene:
                 "charlie": self._provider("charlie", max_rate=300, window=50),
             },
         }
-        self.daemon = Victim(settings, self._directory, ready=False)
-        self._open.callback(self.daemon.end)
-        self.daemon.up()
 
     def log_of(self, name: str) -> Path:
         """What the provider's SMSC saw, a JSON line each."""

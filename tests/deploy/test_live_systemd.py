@@ -114,6 +114,7 @@ def test_credentials_may_be_roots_alone_and_are_rotated_by_a_restart(service: Se
     service.secret("acme", "one\n")
     settings = configured(service, stage, simulator.port, password={"credential": "smsd_acme"})
     assert service.ask("reload").returncode == 0  # `smsd check` of ExecReload= is given them too
+    assert "ok, 1 provider" in service.machine.run("smsd", "check")  # typed by root
     simulator.obey(credentials={"acme": "two"})
     service.secret("acme", "two\n")
     service.machine.run("systemctl", "restart", "smsd")

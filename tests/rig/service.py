@@ -86,7 +86,7 @@ class Service:
                 told = ask(self.port, "GET", "/metrics")[1].splitlines()
             except OSError:
                 return False
-            return all(f'smsd_bind_up{{provider="{name}"}} 1.0' in told for name in providers)
+            return all(f'smsd_bind_up{{provider="{name}"}} 1' in told for name in providers)
 
         eventually(up, timeout)
 
