@@ -137,10 +137,10 @@ class Holdings(Mapping[str, Holding]):
             if holding.bound_as is not None:
                 self._leaving.setdefault(name, (holding.bound_as, ""))
         self._wake()
-        for name in list(self._held):
+        for name in self._held:
             self._lead(name)
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=deadline + GOODBYE - self._loop.time())
+        if ends := [self._tasks[name] for name in self._held]:
+            await asyncio.wait(ends, timeout=deadline + GOODBYE - self._loop.time())
         for task in self._tasks.values():
             task.cancel()
 

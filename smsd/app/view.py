@@ -151,7 +151,7 @@ class View:
                 active=status["active"],
                 paused=status["paused"],
                 bind_up=status["state"] == "open",
-                since=holding.since if holding else self._started_at,
+                since=holding.connection.since if holding else self._started_at,
                 window_used=status["window_used"],
                 window_limit=status["window"],
                 rate=status["rate_now"] if holding else status["max_rate"],

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -43,8 +44,8 @@ def _load(file: str, as_json: bool) -> "Settings":
         return load(file).settings
     except SettingsError as error:
         if as_json:
-            problems = [str(problem) for problem in error.problems]
-            click.echo(json.dumps({"ok": False, "problems": problems}, ensure_ascii=False))
+            problems = [asdict(problem) for problem in error.problems]
+            click.echo(json.dumps({"file": file, "ok": False, "problems": problems}, ensure_ascii=False))
         else:
             tell(file, error.problems)
         sys.exit(os.EX_CONFIG)

@@ -18,11 +18,11 @@ from smsd.core.message import Message, Part
 from smsd.core.pacer import Pacer
 from smsd.core.publication import Publication
 from smsd.core.quiet import Quiet
-from smsd.core.smpp import status as smpp_status
 from smsd.core.smpp.codec import Pdu
 from smsd.core.turns import EVERY_PRIORITY, Turns
-from smsd.core.verdict import BindVerdict, explain_bind
+from smsd.core.verdict import BindVerdict
 from smsd.flow.bind import Bind
+from smsd.flow.connection import ConnectionState
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
 from smsd.flow.lane import Lane
@@ -76,7 +76,8 @@ class Holding:
         self._broker = broker
         self._journal = journal
         self._events = events
-        self._holds = Holds(broker, journal, prefix, self.bound_clock)
+        self.connection = ConnectionState(provider.name, events, meter)
+        self._holds = Holds(broker, journal, prefix, self.connection.clock)
         self._meter = meter
         self._outbox_full = outbox_full
         self._dial = dial
@@ -95,7 +96,7 @@ class Holding:
             self._holds,
             events,
             meter,
-            self.bound_clock,
+            self.connection.clock,
             self.receipts.settled,
             group,
         )
@@ -108,22 +109,15 @@ class Holding:
         """Priorities whose queues are read."""
         self._prefetched = 0
         """How many of each are asked for in advance."""
-        self._unbound_at = self._loop.time()
-        self._bound_at: float | None = None
-        self._bound_before = 0.0
         self.wire: Wire | None = None
-        self.since = time.time()
-        self.host: str | None = None
-        self.detail = "not connected yet"
-        events.states[self.name] = "closed"
 
     def __repr__(self) -> str:
-        return f"<Holding {self.name}: {self.state}, {self.detail}>"
+        return f"<Holding {self.name}: {self.state}, {self.connection.detail}>"
 
     @property
     def state(self) -> str:
         """`open` or `closed`: what the CRM shows."""
-        return self._events.states[self.name]
+        return self.connection.state
 
     @property
     def resend(self) -> bool:
@@ -140,7 +134,7 @@ class Holding:
         self.binds, self.bound_as = self._make_binds(), self.provider
         self.held = True
         self.lane.stopping = False
-        self._unbound_at = self._loop.time()
+        self.connection.about_to_bind()
         names = [(f"bind {self.name} {bind.kind}", bind.run) for bind in self.binds]
         self._tasks = [asyncio.create_task(self._supervisor.keep(name, run), name=name) for name, run in names]
         self.update()
@@ -204,14 +198,13 @@ class Holding:
         return message.due > time.time() + 60 and self._holds.hold(message, self.lane)
 
     def bound_clock(self) -> float:
-        """Seconds that the provider has been bound in all: what retries.max_age counts."""
-        return self._bound_before + (self._loop.time() - self._bound_at if self._bound_at is not None else 0.0)
+        return self.connection.clock()
 
     # --- consuming
 
     def update(self) -> None:
         """Starts or stops consuming as the facts are now, of each priority."""
-        recently = self._bound_at is not None or self._loop.time() < self._unbound_at + GIVE_BACK_AFTER
+        recently = self.connection.open_within(GIVE_BACK_AFTER)
         lane = self.lane
         before, lane.quiet = lane.quiet, self._quiet.priorities(time.time())
         safe = self._journal.trouble is None and not self._outbox_full()
@@ -305,18 +298,19 @@ class Holding:
     def status(self) -> dict[str, Any]:
         """The provider's part of /status."""
         quiet = self._quiet.sentence(time.time())
+        connection = self.connection
         return {
             "active": self.provider.active,
             "state": self.state,
-            "since": timestamp(self.since),
-            "host": self.host,
+            "since": timestamp(connection.since),
+            "host": connection.host,
             "max_rate": self.provider.max_rate,
             "rate_now": self.lane.pacer.rate,
             "window": self.provider.window,
             "window_used": sum(bind.window_used for bind in self.binds),
             "waiting": self.lane.turns.waiting(),
             "paused": self.lane.paused,
-            "detail": f"{self.detail}; {quiet}" if quiet else self.detail,
+            "detail": f"{connection.detail}; {quiet}" if quiet else connection.detail,
         }
 
     @property
@@ -326,56 +320,26 @@ class Holding:
     # --- what the binds say
 
     def connecting(self, bind: Bind, host: Host) -> None:
-        self._events.emit("connecting", self.name, detail=f"{bind.kind} to {host.host}:{host.port}", host=host.host)
+        self.connection.connecting(bind.kind, host)
 
     def bound(self, bind: Bind, host: Host, system_id: str) -> None:
-        self._meter.bind_attempt(self.name, "bound")
         if bind.kind != "receiver":
             self.lane.link = bind
-        if all(other.open for other in self.binds):
-            self.host = f"{host.host}:{host.port}"
-            self._bound_at = self._loop.time()
-            names = " and ".join(other.kind for other in self.binds)
-            self._turn("open", f"connection open ({names} at {self.host}, SMSC {system_id or 'unnamed'})")
-            detail = self.detail
-        else:
-            detail = f"{bind.kind} bound at {host.host}:{host.port}, the other bind is not open yet"
-        self._events.emit("bound", self.name, detail=detail, host=host.host)
+        all_of = [other.kind for other in self.binds] if all(other.open for other in self.binds) else None
+        self.connection.bound(bind.kind, host, system_id, all_of)
         self.update()
         self.lane.wake()
 
     def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None:
-        self._meter.bind_attempt(self.name, str(kind))
-        detail = f"connection closed: {explain_bind(status)}" + _again(wait)
-        self._turn("closed", detail)
-        named = {"smpp_status": smpp_status.as_json(status)} if status is not None else {}
-        self._events.emit(str(kind), self.name, detail=detail, host=host.host, **named)
+        self.connection.refused(host, kind, status, wait)
 
     def unreachable(self, host: Host, reason: str, wait: float) -> None:
-        self._meter.bind_attempt(self.name, "unreachable")
-        detail = f"connection closed: {reason}" + _again(wait)
-        self._turn("closed", detail)
-        self._events.emit("lost", self.name, detail=detail, host=host.host)
+        self.connection.unreachable(host, reason, wait)
 
     def closed(self, bind: Bind, host: Host, reason: str, asked: bool, wait: float) -> None:
         if bind.kind != "receiver":
             self.lane.unbound()
-        self._stop_clock()
-        self._turn("closed", f"connection closed: {reason}" + _again(wait))
-        event = "unbound" if asked or reason == UNBIND_RECEIVED else "lost"
-        self._events.emit(event, self.name, detail=self.detail, host=host.host)
-
-    def _stop_clock(self) -> None:
-        if self._bound_at is not None:
-            self._bound_before = self.bound_clock()
-            self._bound_at = None
-            self._unbound_at = self._loop.time()
-
-    def _turn(self, state: str, detail: str) -> None:
-        if self._events.states[self.name] != state:
-            self.since = time.time()
-        self._events.states[self.name] = state
-        self.detail = detail
+        self.connection.closed(host, reason, asked, wait)
 
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
         return self._settler.answered(message, part, status, smsc_id, seconds, late)
@@ -415,10 +379,3 @@ def _group(provider: Provider) -> str:
 def _quiet(provider: Provider) -> Quiet:
     hours = provider.quiet_hours
     return Quiet(hours, hours.zone if hours else None)
-
-
-def _again(wait: float) -> str:
-    return f"; next try in {round(wait, 1):g} s" if wait else ""
-
-
-UNBIND_RECEIVED = "the provider sent unbind"

@@ -58,6 +58,8 @@ class Faults:
                 daemon.thaw()
             case "reload":
                 self._scene.reload(action.number)
+            case "reload-broken":
+                self._scene.reload_broken()
             case unknown:
                 raise LookupError(unknown)
 

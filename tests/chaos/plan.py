@@ -23,7 +23,7 @@ class Fault:
     """Seconds until the action `ends` undoes it; None: there is nothing to undo."""
     ends: str = ""
     number: tuple[int, int] = (0, 0)
-    """Of the messages that a flood has, or of the file that a reload reads, see `Scene.reload`."""
+    """Of the messages that a flood has; of a reload, which of many it is."""
     link: bool = False
     """It is done to one provider's SMSC."""
     busy: float = 0.0
@@ -34,7 +34,8 @@ FAULTS = {
     "kill-daemon": Fault(often=4, busy=1.5),
     "freeze-daemon": Fault(often=3, lasts=(0.3, 4.0), ends="thaw-daemon"),
     "stop-daemon": Fault(often=2, busy=2.0),
-    "reload": Fault(often=4, number=(1, 6), busy=0.5),
+    "reload": Fault(often=3, number=(0, 9999), busy=0.1),
+    "reload-broken": Fault(number=(0, 9999), busy=0.1),
     "crash-broker": Fault(often=2, lasts=(0.0, 3.0), ends="start-broker", busy=5.0),
     "stop-broker": Fault(lasts=(0.0, 3.0), ends="start-broker", busy=8.0),
     "fill-outbox": Fault(lasts=(5.0, 8.0), ends="start-broker", number=(1000, 3000), busy=6.0),

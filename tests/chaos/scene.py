@@ -1,12 +1,11 @@
 """What faults are done to: a broker node, an SMSC for each provider, one smsd; and what is usual for them."""
 
+import random
 import signal
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from rig import rabbit
 from rig.daemon import Daemon, provider
 from rig.patience import eventually
@@ -14,8 +13,6 @@ from rig.smsc import Simulator
 
 PREFIX = "chaos"
 START_SECONDS = 30.0
-READ = 0.5
-"""Seconds in which smsd, unless it is frozen, has read a file."""
 
 LONG_TEXTS = {"alfa": False, "bravo": False, "charlie": True}
 """The providers, and whether their messages have several segments."""
@@ -92,26 +89,24 @@ class Scene:
         self._open.callback(self.daemon.end)
         self.daemon.up()
 
-    def reload(self, file: int) -> None:
-        """SIGHUP with file number so and so; a bad one is there only until smsd has had time to read it."""
-        usual = self._settings()
-        text = yaml.safe_dump(usual)
-        bad = {1: text.replace("window:", "windw:"), 2: text.replace("providers:", "providers: ["), 3: ""}
-        changes: dict[int, dict[str, Any]] = {
-            4: {"alfa": {"max_rate": 100, "window": 10}, "charlie": {"max_rate": 200, "window": 100}},
-            5: {"bravo": {"system_type": "other"}},
-            6: {},
-        }
-        for name, settings in changes.get(file, {}).items():
-            usual["providers"][name] |= settings
-        self.daemon.configure(usual)
-        good = self.daemon.file.read_text()
-        if file in bad:
-            self.daemon.file.write_text(bad[file] or "providers: {alfa: {host: h, password: {file: not-there}}}")
+    def reload(self, number: int) -> None:
+        """Settings of one provider change, by lot of the number: in place, or so that it must be bound anew."""
+        chance = random.Random(number)
+        settings = self._settings()
+        changed = settings["providers"][chance.choice(PROVIDERS)]
+        changed |= {"window": chance.randint(10, 120), "max_rate": changed["max_rate"] * chance.choice((1, 1, 0.7))}
+        if chance.random() < 0.5:
+            secret = self._directory / "secret"
+            secret.write_text(f"word{number}")
+            secret.chmod(0o600)
+            changed["password"] = {"file": str(secret)}
+        self.daemon.configure(settings)
         self.daemon.hup()
-        if file in bad:
-            time.sleep(READ)
-            self.daemon.file.write_text(good)
+
+    def reload_broken(self) -> None:
+        """A file that is no configuration; the next one is."""
+        self.daemon.write("providers: {alfa: {host: [")
+        self.daemon.hup()
 
     def _settings(self) -> dict[str, Any]:
         return {

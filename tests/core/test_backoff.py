@@ -41,3 +41,12 @@ def test_every_wait_is_within_the_bounds_less_the_jitter_and_steps_at_most_doubl
     waits = [backoff.delay() for _ in lots]
     assert all(least * (1 - JITTER) * 0.999 <= wait <= most for wait in waits)
     assert all(second <= first / (1 - JITTER) * 2.001 for first, second in itertools.pairwise(waits))
+
+
+def test_new_bounds_count_from_the_next_wait_on() -> None:
+    backoff = Backoff(1.0, 60.0, lambda: 0.0)
+    assert [backoff.delay() for _ in range(4)] == [1.0, 2.0, 4.0, 8.0]
+    backoff.set_bounds(0.5, 5.0)
+    assert [backoff.delay() for _ in range(2)] == [5.0, 5.0]
+    backoff.reset()
+    assert backoff.delay() == 0.5

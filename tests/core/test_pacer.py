@@ -76,6 +76,25 @@ def test_a_lower_limit_counts_what_was_sent_in_the_last_second() -> None:
     assert most_in_a_window(after) <= 10
 
 
+def test_a_higher_limit_counts_at_once_and_what_was_sent_in_the_last_second_still_does() -> None:
+    pacer = Pacer(10, 0.0)
+    before = sends(pacer, 2.0, 1.0)
+    pacer.set_limit(20, 3.0)
+    after = sends(pacer, 3.0, 2.0)
+    assert after[0] - 3.0 < 0.1
+    assert most_in_a_window(before + after) <= 20
+    assert len(after) >= 39
+
+
+def test_limits_that_change_all_the_time_never_let_more_through_than_the_highest() -> None:
+    pacer, moments = Pacer(20, 0.0), []
+    for n, limit in enumerate((20, 5, 20, 3, 20, 20.5, 1, 20, 10, 20, 0.5, 20) * 3):
+        start = 2.0 + n * 0.2
+        pacer.set_limit(limit, start)
+        moments += sends(pacer, start, 0.2)
+    assert most_in_a_window(moments) <= 21
+
+
 def test_a_limit_set_where_there_was_none_starts_with_an_empty_bucket() -> None:
     pacer = Pacer(None, 0.0)
     pacer.take(5.0)

@@ -7,6 +7,7 @@ The tests of the journal run them short; long, for example: python -m tests.daem
 import argparse
 import contextlib
 import io
+import itertools
 import random
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from chaos.verdict import Verdict, judge
 from rig import rabbit
 from rig.daemon import provider
 from rig.patience import eventually
+from rig.record import mean_rate, most_in_a_second, times
 from rig.stage import Stage
 
 POLICIES = ("report", "resend")
@@ -36,6 +38,21 @@ START = 1.5
 ENQUIRY = 1.0
 """Seconds between the SMSC's enquire_links in a flood, and what an answer may take."""
 TWO_SEGMENTS = "x" * 200
+PACE = 40
+"""Segments per second of the providers that a storm of reloads must not touch."""
+LAGGED = 2
+"""So many more than that may come in a second: the SMSC has to share the cores too, and reads some of them late."""
+PAUSE = 1.0
+"""Seconds without a submit_sm of theirs that such a storm may cost at most; other processes have the cores too."""
+BROKEN = (
+    "providers: {untouched: {windw: 5}}",
+    "providers: {untouched: {host: 127.0.0.1, max_rate: -1}}",
+    "providers: [\n",
+    "providers: {a: {host: x, password: {file: /nowhere}}}",
+    "\x00",
+    "just a sentence",
+)
+"""Files that are no configuration."""
 
 
 class Storm:
@@ -65,6 +82,18 @@ class Storm:
         """Another daemon with the journal of the last one, which has ended; `changes` are to all providers."""
         providers = {name: {**settings, **changes} for name, settings in self._providers.items()}
         self.daemon = self.stage.daemon(providers, ready=False)
+
+    def reload(self, changes: dict[str, Any] | str) -> dict[str, Any]:
+        """SIGHUP after these changes to the provider `changing`, or with a text that is no settings; what it led to."""
+        crm = self.stage.crm
+        if isinstance(changes, str):
+            self.daemon.write(changes)
+        else:
+            providers = {**self._providers, "changing": {**self._providers["changing"], **changes}}
+            self.stage.configure(self.daemon, providers)
+        before = sum(event["event"].startswith("config_") for event in crm.events)
+        self.daemon.hup()
+        return crm.until(lambda: [each for each in crm.events if each["event"].startswith("config_")][before:])[0]
 
     def load(self, number: int, long_every: int = 10) -> list[str]:
         """Publishes so many requests to each provider, every tenth (0: none) in two segments; their ids."""
@@ -195,6 +224,49 @@ def _accounted(stage: Stage, policy: str, ids: list[str]) -> float:
     return max(_epoch(each["done_at"]) for each in finals)
 
 
+def reloads(stage: Stage, rounds: int, seconds: float, seed: int, *, timed: bool = False) -> Verdict:
+    """So many reloads in so many seconds under load, every second one of a broken file, the others of one provider.
+
+    AssertionError if the providers beside it are bound anew or, `timed` on a machine that is ours alone, sent to too
+    fast or kept waiting.
+    """
+    chance = random.Random(seed)
+    untouched = ("untouched", "neither")
+    providers = {name: {"max_rate": PACE} for name in (*untouched, "changing")}
+    with Storm(stage, providers, latency=0.05, receipts={"delay": [0.0, 0.5]}) as storm:
+        storm.daemon.bound()
+        storm.load(round(PACE * seconds))
+        for n in range(rounds):
+            stage.crm.read(max(0.0, storm.began + seconds * n / rounds - time.time()))
+            wanted = "config_refused" if n % 2 else "config_reloaded"
+            event = storm.reload(chance.choice(BROKEN) if n % 2 else _another(chance, n))
+            assert event["event"] == wanted, event
+        verdict = storm.verdict()
+        for name in untouched:
+            _bound_once(storm, name)
+            if timed:
+                _paced(storm, name)
+    return verdict
+
+
+def _another(chance: random.Random, n: int) -> dict[str, Any]:
+    """Settings that differ from those before in some keys, now and then in those that ask for another bind."""
+    live = {"max_rate": chance.randint(20, 200), "window": chance.randint(5, 100), "title": f"reload {n}"}
+    return live | chance.choice(({}, {}, {"password": f"word{n}"}, {"system_type": f"T{n}"}))
+
+
+def _bound_once(storm: Storm, name: str) -> None:
+    events = [each for each in storm.smsc.history("bound", "unbound") if each["system_id"] == name]
+    assert [each["event"] for each in events] == ["bound", "unbound"], "bound once, unbound at the end"
+
+
+def _paced(storm: Storm, name: str) -> None:
+    moments = times([submit for submit in storm.smsc.submits() if submit["system_id"] == name])
+    assert most_in_a_second(moments) <= PACE + LAGGED, most_in_a_second(moments)
+    assert mean_rate(moments) > 0.9 * PACE, mean_rate(moments)
+    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) < PAUSE
+
+
 def flood(stage: Stage, number: int, copies: int = 1) -> float:
     """The receipts of so many messages, all at once when a daemon that knows them from its journal binds.
 
@@ -226,8 +298,9 @@ def _epoch(shown: str) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="storms", description=__doc__)
-    parser.add_argument("storm", choices=("kills", "crashes", "cuts", "flood"))
-    parser.add_argument("--rounds", type=int, default=20, help="kills, crashes or cuts")
+    parser.add_argument("storm", choices=("kills", "crashes", "cuts", "flood", "reloads"))
+    parser.add_argument("--rounds", type=int, default=20, help="kills, crashes, cuts or reloads")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of reloads")
     parser.add_argument("--requests", type=int, default=20_000, help="or, of a cut, the window")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="of kills: only this one")
     parser.add_argument("--seed", type=int, default=1)
@@ -243,6 +316,7 @@ def main() -> int:
                 "crashes": lambda: crashes(stage, node, options.rounds, options.requests, options.seed),
                 "cuts": lambda: cuts(stage, options.rounds, options.requests),
                 "flood": lambda: flood(stage, options.requests),
+                "reloads": lambda: reloads(stage, options.rounds, options.seconds, options.seed, timed=True),
             }
             began = time.time()
             outcome = storms[options.storm]()

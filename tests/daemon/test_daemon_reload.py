@@ -1,8 +1,10 @@
 """SIGHUP: what changes, what does not, and what is said of it."""
 
 import itertools
+import os
 from typing import Any
 
+import pytest
 from rig import rabbit
 from rig.daemon import Daemon, provider
 from rig.patience import eventually
@@ -102,18 +104,24 @@ def test_a_bad_file_changes_nothing_and_is_told_until_a_good_one_comes(stage: St
 
 
 def test_untouched_providers_notice_nothing(stage: Stage) -> None:
-    quiet, changing = stage.simulator(), stage.simulator()
+    quiet, changing = stage.simulator(latency=3600.0), stage.simulator()
     providers = {"p": provider(quiet.port, window=5), "q": provider(changing.port)}
-    daemon = stage.daemon(providers)
+    daemon = stage.daemon(providers, stop_timeout="100ms")
     daemon.bound()
     crm = stage.crm
-    consumers = _consumers(stage, "p")
+    crm.send_many(20)
+    quiet.sent(5)
+    crm.until(lambda: daemon.status()["providers"]["p"]["waiting"]["normal"] == 15)
+    before = (daemon.status()["providers"]["p"], _consumers(stage, "p"))
     for n in range(1, 6):
-        reload(stage, daemon, {**providers, "q": provider(changing.port, max_rate=n, system_id=f"q{n}")})
+        changed = {**providers, "q": provider(changing.port, max_rate=n, system_id=f"q{n}"), "r": provider(1)}
+        reload(stage, daemon, changed if n % 2 else {**changed, "r": provider(2, active=False)})
         crm.event("bound", after=1 + n)
+    assert (daemon.status()["providers"]["p"], _consumers(stage, "p")) == before
+    assert quiet.received() == {"bind_transceiver": 1, "submit_sm": 5}
     assert [event["event"] for event in quiet.history()] == ["connected", "bound"]
-    assert _consumers(stage, "p") == consumers
-    assert (quiet.count(), len(changing.history("bound"))) == (0, 6)
+    assert len(changing.history("bound")) == 6
+    assert crm.waiting() == 0, "nothing went back to the queues"
 
 
 def _consumers(stage: Stage, name: str) -> list[int]:
@@ -325,6 +333,21 @@ def test_queues_that_differ_cost_only_the_provider_that_is_added(stage: Stage) -
     assert "PRECONDITION_FAILED" in stage.crm.event("check_failed")["detail"]
     assert stage.crm.final(stage.crm.send())["status"] == "sent"
     assert daemon.web("/readyz")[0] == 200
+
+
+def test_an_error_of_our_own_is_told_and_everything_goes_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = "import smsd.settings.change as it\ndef change(*_): raise RuntimeError('unforeseen')\nit.change = change\n"
+    (stage.directory / "sitecustomize.py").write_text(broken)
+    monkeypatch.setenv("PYTHONPATH", f"{stage.directory}:{os.environ.get('PYTHONPATH', '')}")
+    simulator = stage.simulator()
+    daemon = stage.bound(simulator)
+    for _ in range(2):
+        event = reload(stage, daemon, {"p": provider(simulator.port, window=5)})
+        assert (event["event"], len(event["problems"])) == ("config_refused", 1)
+        assert "RuntimeError('unforeseen')" in event["problems"][0]
+    assert len(daemon.logged("crash")) == 2
+    assert stage.crm.final(stage.crm.send())["status"] == "sent"
+    assert daemon.metrics()["smsd_config_last_reload_successful"] == 0
 
 
 def test_a_hangup_while_smsd_stops_is_ignored(stage: Stage) -> None:

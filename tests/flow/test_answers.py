@@ -252,7 +252,7 @@ async def test_an_smsc_that_can_not_read_us_five_times_in_a_row_is_bound_anew() 
 @in_a_loop
 async def test_tls_files_that_can_not_be_read_are_a_reason_for_this_provider_alone() -> None:
     async with world(bound=False, tls={"ca_file": "/nowhere/ca.pem"}) as w:
-        await eventually(lambda: "TLS" in w.holding.detail)
+        await eventually(lambda: "TLS" in w.holding.connection.detail)
         assert w.holding.state == "closed"
 
 

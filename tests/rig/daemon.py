@@ -60,7 +60,11 @@ class Daemon:
             "node": "here",
             **settings,
         }
-        self.file.write_text(yaml.safe_dump(whole, allow_unicode=True))
+        self.write(yaml.safe_dump(whole, allow_unicode=True))
+
+    def write(self, text: str) -> None:
+        """The same with any text, for what is no settings."""
+        self.file.write_text(text)
 
     @property
     def pid(self) -> int:

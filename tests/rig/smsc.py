@@ -92,6 +92,11 @@ class Simulator:
         """How many submits there were."""
         return sum(self._ask("GET", "/counts")["statuses"].values())
 
+    def received(self) -> dict[str, int]:
+        """PDUs that came, by command."""
+        found: dict[str, int] = self._ask("GET", "/counts")["received"]
+        return found
+
     def deliveries(self) -> list[dict[str, Any]]:
         """How our deliver_sm were answered, oldest first."""
         return self._pages("/deliveries")
