@@ -264,8 +264,7 @@ class Daemon:
             await asyncio.sleep(SWEEP)
             self._view.lag = max(0.0, self._loop.time() - before - SWEEP)
             self._view.page.sample()
-            for holding in self._holdings.values():
-                holding.sweep()
+            self._holdings.sweep()
             self._pulse.beat()
 
     async def _stop(self) -> None:

@@ -96,6 +96,13 @@ class Holdings(Mapping[str, Holding]):
         for name in self._settings.providers:
             self._lead(name)
 
+    def sweep(self) -> None:
+        """Called about twice a second. Of those that left, what came before may still have to be told."""
+        for holding in self._held.values():
+            holding.sweep()
+        for holding in self._resting.values():
+            holding.receipts.sweep()
+
     def apply(self, settings: Settings, why: Mapping[str, str]) -> None:
         """From now on these settings; `why` says of each provider that has to rebind or leave what has changed.
 

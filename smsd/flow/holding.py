@@ -266,7 +266,7 @@ class Holding:
         self.lane.wake()
 
     def sweep(self) -> None:
-        """Called about once a second."""
+        """Called about twice a second."""
         self.update()
         self.receipts.sweep()
         pacer = self.lane.pacer

@@ -2,32 +2,15 @@
 
 import itertools
 import os
-from typing import Any
 
 import pytest
 from rig import rabbit
-from rig.daemon import Daemon, provider
+from rig.daemon import provider
 from rig.patience import eventually
 from rig.ports import free_port
 from rig.record import most_in_a_second, times
+from rig.reload import reload
 from rig.stage import Stage
-
-Providers = dict[str, dict[str, Any]]
-
-
-def reload(stage: Stage, daemon: Daemon, providers: Providers, **settings: Any) -> dict[str, Any]:
-    """SIGHUP with these settings; the event that came of it, `config_reloaded` or `config_refused`."""
-    crm = stage.crm
-    crm.read(0.05)
-
-    def told() -> list[dict[str, Any]]:
-        return [event for event in crm.events if event["event"].startswith("config_")]
-
-    before = len(told())
-    stage.configure(daemon, providers, **settings)
-    daemon.hup()
-    crm.until(lambda: len(told()) > before)
-    return told()[before]
 
 
 def test_what_counts_in_place_does_not_touch_the_bind(stage: Stage) -> None:
