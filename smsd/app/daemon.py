@@ -277,7 +277,7 @@ class Daemon:
         await asyncio.wait([drain, now], return_when=asyncio.FIRST_COMPLETED)
         for task in (drain, now, *self._tasks):
             task.cancel()
-        await asyncio.gather(drain, now, *self._tasks, return_exceptions=True)
+        await asyncio.wait([drain, now, *self._tasks], timeout=FLUSH_TIMEOUT)
         await self._journal.close(FLUSH_TIMEOUT)
         await self._web.stop()
 

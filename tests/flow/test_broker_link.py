@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rig import rabbit
+from rig.ports import free_port
 from world import eventually
 
 from smsd.core.publication import Confirm, Publication
@@ -294,5 +295,18 @@ def test_a_delivery_acked_twice_or_after_its_session_harms_nobody(broker_url: st
             assert link.came[2].stale
             await asyncio.sleep(0.05)
             assert link.ups == [True, False, True]
+
+    asyncio.run(scene())
+
+
+def test_a_link_that_was_closed_ends_by_itself() -> None:
+    """Python 3.11's wait_for swallows a cancellation that comes together with what it waits for."""
+
+    async def scene() -> None:
+        link = Link(f"amqp://guest:guest@127.0.0.1:{free_port()}/%2F", "nobody")
+        task = asyncio.create_task(link.run())
+        await eventually(lambda: "refused" in link.state)
+        await link.close()
+        await asyncio.wait_for(task, 10.0)
 
     asyncio.run(scene())

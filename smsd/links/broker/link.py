@@ -57,6 +57,7 @@ class BrokerLink:
         self._session: AmqpSession | None = None
         self._up = False
         self._begun = False
+        self._closed = False
         self._blocked = False
         self._channels: dict[str, ConsumeChannel] = {}
         self._wanted: dict[str, Wanted] = {}
@@ -95,12 +96,12 @@ class BrokerLink:
     # --- the connection
 
     async def run(self) -> None:
-        """Keeps a connection for ever; ends only by cancellation. Begun anew after a crash, it tells of that first."""
+        """Keeps a connection until it is cancelled or closed. Begun anew after a crash, it tells of that first."""
         if self._begun:
             self.on_down("begun anew after an error of our own")
         self._begun = True
         turn = 0
-        while True:
+        while not self._closed:  # a cancellation alone may get lost: wait_for of Python 3.11 can swallow it
             url = self._urls[turn % len(self._urls)]
             turn += 1
             reason = await self._live(url)
@@ -195,7 +196,8 @@ class BrokerLink:
             self.on_blocked(blocked)
 
     async def close(self) -> None:
-        """Ends the connection in good order; acks and publishes given before are still written."""
+        """Ends the connection in good order, for good; acks and publishes given before are still written."""
+        self._closed = True
         if self._session is not None:
             await asyncio.sleep(0)
             await self._session.close()
