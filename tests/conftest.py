@@ -1,6 +1,7 @@
 """Fixtures that every tier may ask for; a broker is started only once a test does."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,3 +45,15 @@ def own_node() -> Iterator[Any]:
     with rabbit.Node() as node:
         yield node
         print(f"{node!r}\n{node.last_words()}", file=sys.stderr)  # pytest shows it when the test fails
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", directory], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)

@@ -72,16 +72,17 @@ class Reload:
                 if not self._stopped:
                     await self._apply(loaded)
             except SettingsError as error:
-                self._refuse([str(problem) for problem in error.problems])
+                self._refuse("nothing has changed", [str(problem) for problem in error.problems])
             except Exception as error:
                 self._supervisor.tell("reload", error)
-                self._refuse([f"an error of smsd's own, not of the file: {error!r}; restart smsd to be sure"])
+                problem = f"an error of smsd's own, not of the file: {error!r}; restart smsd to be sure"
+                self._refuse("perhaps not all of it counts", [problem])
             self._pulse.reloaded()
 
-    def _refuse(self, problems: list[str]) -> None:
+    def _refuse(self, outcome: str, problems: list[str]) -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         self._view.refused = problems[0] + more
-        detail = f"nothing has changed: {problems[0]}{more}"
+        detail = f"{outcome}: {problems[0]}{more}"
         self._events.emit("config_refused", detail=detail, problems=problems)
 
     async def _apply(self, loaded: Loaded) -> None:

@@ -1,28 +1,13 @@
 """The disk under the journal is full: nothing goes out, nothing is lost, and it goes on by itself."""
 
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from rig.daemon import provider
 from rig.stage import Stage
 
 OK, QUEUE_FULL = 0x00, 0x14
 FLOOD = 300
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB."""
-    directory = tmp_path / "small"
-    directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", directory], check=True)
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def fill(filler: Path) -> None:
