@@ -36,8 +36,12 @@ class Daemon:
         self._journal = directory / f"journal-{names}.db"
         self.configure(settings)
         self.start()
-        if ready:
-            self.ready()
+        try:
+            if ready:
+                self.ready()
+        except BaseException:
+            self.close()  # nobody else will: there is no object to close yet
+            raise
 
     def start(self) -> None:
         """Starts it, again perhaps, on the same port."""
