@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from smsd.app.holdings import Holdings, topology_of
 from smsd.app.pulse import Pulse
 from smsd.app.reload import Reload
 from smsd.app.view import View
+from smsd.core.contract import timestamp
 from smsd.core.errors import JournalDamaged, JournalHeld
 from smsd.core.publication import Confirm
 from smsd.flow.control import Control
@@ -23,8 +25,10 @@ from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.outbox import IN_MEMORY, Entry, Outbox
+from smsd.flow.ports import Delivery
 from smsd.flow.recovery import recover
 from smsd.flow.report import Reporter
+from smsd.flow.stopped import Stopped
 from smsd.flow.supervisor import Supervisor
 from smsd.links import systemd
 from smsd.links.broker.client import tls_context
@@ -80,10 +84,19 @@ class Daemon:
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
         self._supervisor = Supervisor(lambda *what: self._intake.bury(*what))
-        self._holdings = Holdings(settings, self._make_holding, self._broker, self._events, self._supervisor)
+        started_at = time.time()
+        self._holdings = Holdings(
+            settings,
+            self._make_holding,
+            self._broker,
+            self._events,
+            self._supervisor,
+            mine=(timestamp(started_at), node),
+        )
         self._view = View(
             settings,
             node,
+            started_at,
             holdings=self._holdings,
             broker=self._broker,
             outbox=self._outbox,
@@ -91,7 +104,10 @@ class Daemon:
             reporter=self._reporter,
             meter=self._meter,
         )
-        self._control = Control(self._broker, self._journal, self._holdings, self._view.status)
+        self._stopped = Stopped(self._journal)
+        self._control = Control(
+            self._broker, self._journal, self._holdings, self._stopped, self._reporter, self._view.status
+        )
         self._intake = Intake(
             broker=self._broker,
             journal=self._journal,
@@ -100,7 +116,7 @@ class Daemon:
             prefix=prefix,
             destinations=self._holdings,
             known_providers=lambda: self._reload.settings.providers,
-            cancelled=self._control.cancelled,
+            stopped=self._stopped,
             with_delivery=lambda *what: self._supervisor.with_delivery(*what),
         )
         self._wire_broker()
@@ -139,7 +155,7 @@ class Daemon:
         broker, guard = self._broker, self._supervisor.guard
         broker.on_delivery = guard(self._intake.arrived)
         broker.on_returned = guard(self._intake.returned)
-        broker.on_control = guard(self._control.arrived)
+        broker.on_control = guard(self._commanded)
         broker.on_up = self._broker_up
         broker.on_down = self._broker_down
         broker.on_blocked = self._broker_blocked
@@ -160,6 +176,7 @@ class Daemon:
             outbox_full=lambda: self._outbox.full,
             draw=self._draw,
             supervisor=self._supervisor,
+            look=self._supervisor.look(self._intake.look),
         )
         holding.lane.paused = holding.name in self._paused
         for number, at, octets in self._parked.pop(holding.name, ()):
@@ -172,7 +189,7 @@ class Daemon:
         recover(self._journal.uncertain(), self._journal, self._reporter)
         standing = self._journal.standing()
         self._paused = {provider for provider, kind, _ in standing if kind == "paused"}
-        self._control.restore(decided for decided in standing if decided[1] != "paused")
+        self._stopped.restore(decided for decided in standing if decided[1] != "paused")
         for number, at, provider, octets in self._journal.parked():
             self._parked.setdefault(provider, []).append((number, at, octets))
 
@@ -193,6 +210,10 @@ class Daemon:
         self._exit = os.EX_SOFTWARE
         self._stop_now.set()
         self._stopping.set()
+
+    def _commanded(self, delivery: Delivery) -> None:
+        if not self._holdings.neighbours.takes(delivery):
+            self._control.arrived(delivery)
 
     def _broker_up(self) -> None:
         log.info("broker", state=self._broker.state)

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+from smsd.app.neighbours import ASK_AGAIN, Claim, Neighbours
 from smsd.core.errors import LinkDown
 from smsd.core.topology import Topology, of_provider, topology
 from smsd.flow.events import Events
@@ -44,6 +45,7 @@ class Holdings(Mapping[str, Holding]):
         broker: BrokerLink,
         events: Events,
         supervisor: Supervisor,
+        mine: tuple[str, str],
     ) -> None:
         self._settings = settings
         self._make = make
@@ -67,7 +69,13 @@ class Holdings(Mapping[str, Holding]):
         """Loop time until which the windows are awaited, once smsd stops."""
         self._troubles: dict[str, str] = {}
         self._control: asyncio.Task[None] | None = None
-        broker.control_keys = self._control_keys()
+        self._meeting: asyncio.Task[None] | None = None
+        """Who looks for others that hold our providers, on this connection."""
+        self.neighbours = Neighbours(broker, self._wake, mine)
+        self._connections = 0
+        self._refused: set[str] = set()
+        """Providers that somebody else holds, when last looked at."""
+        broker.control_keys = self._active()
 
     def __getitem__(self, name: str) -> Holding:
         return self._held[name]
@@ -87,14 +95,44 @@ class Holdings(Mapping[str, Holding]):
     # --- what is wanted
 
     def broker_up(self) -> None:
-        """The broker is connected."""
-        self._begun = True
+        """The broker is connected. Who holds a provider goes on; others look first whether somebody else does."""
+        self._connections += 1
         for holding in self._held.values():
             holding.update()
             holding.broker_up()
+        if self._meeting is not None:
+            self._meeting.cancel()
+        meet = partial(self._meet, self._connections == 1)
+        self._meeting = asyncio.create_task(self._supervisor.keep("neighbours", meet), name="neighbours")
+
+    async def _meet(self, first: bool) -> None:
+        """Begins to hold what nobody else does. Again after that: two that started together had not seen each other."""
+        await self.neighbours.look()
+        await self._broker.set_control_keys(["all", *self._active()])
+        self._yield(lambda _: True)
+        self._begun = True
+        self._lead_all()
+        await self.neighbours.look()
+        self._yield(lambda claim: not (first and self.neighbours.comes_first(claim)))
+        while True:
+            await asyncio.sleep(ASK_AGAIN)
+            if self._refused & self._settings.providers.keys():
+                await self.neighbours.look()
+                self._lead_all()
+
+    def _lead_all(self) -> None:
         self._wake()
         for name in self._settings.providers:
             self._lead(name)
+
+    def _yield(self, to: Callable[[Claim], bool]) -> None:
+        """Leaves what another one holds as well."""
+        for name, holding in self._held.items():
+            claim = self.neighbours.claim(name)
+            if claim is not None and holding.bound_as is not None and to(claim):
+                holding.release()
+                self._leaving.setdefault(name, (holding.bound_as, str(claim)))
+                self._lead(name)
 
     def sweep(self) -> None:
         """Called about twice a second. Of those that left, what came before may still have to be told."""
@@ -122,7 +160,8 @@ class Holdings(Mapping[str, Holding]):
         self._wake()
         for name in changed:
             self._lead(name)
-        self._control = asyncio.create_task(self._broker.set_control_keys(self._control_keys()))
+        self._broker.control_keys = self._active()
+        self._control = asyncio.create_task(self._broker.set_control_keys(["all", *self._active()]))
 
     def _change(self, holding: Holding, provider: Provider | None, why: str) -> None:
         wanted = provider is not None and provider.active
@@ -137,8 +176,9 @@ class Holdings(Mapping[str, Holding]):
     async def stop(self, deadline: float) -> None:
         """Ends all binds; their windows are awaited until `deadline` (loop time)."""
         self._ending = deadline
-        if self._control is not None:
-            self._control.cancel()
+        for task in (self._control, self._meeting):
+            if task is not None:
+                task.cancel()
         for name, holding in self._held.items():
             holding.release()
             if holding.bound_as is not None:
@@ -148,8 +188,8 @@ class Holdings(Mapping[str, Holding]):
             self._lead(name)
         if ends := [self._tasks[name] for name in self._held]:
             await asyncio.wait(ends, timeout=deadline + GOODBYE - self._loop.time())
-        for task in self._tasks.values():
-            task.cancel()
+        for leading in self._tasks.values():
+            leading.cancel()
 
     # --- getting there
 
@@ -180,6 +220,9 @@ class Holdings(Mapping[str, Holding]):
                 return
             elif self._clashes(provider):
                 await self._news.wait()
+            elif claim := self.neighbours.claim(name):
+                self._refuse(name, str(claim))
+                await self._news.wait()
             else:
                 self._enter(provider)
 
@@ -191,6 +234,8 @@ class Holdings(Mapping[str, Holding]):
 
     def _enter(self, provider: Provider) -> None:
         name = provider.name
+        self._troubles.pop(name, None)
+        self._refused.discard(name)
         if name not in self._held:
             known = self._resting.pop(name, None)
             if known is not None:
@@ -228,8 +273,14 @@ class Holdings(Mapping[str, Holding]):
                 self._declared.add(name)
                 self._broker.topology = topology_of(self._settings, self._declared)
 
-    def _control_keys(self) -> list[str]:
-        return ["all", *(name for name, provider in self._settings.providers.items() if provider.active)]
+    def _refuse(self, name: str, why: str) -> None:
+        self._refused.add(name)
+        if self._troubles.get(name) != why:
+            self._troubles[name] = why
+            self._events.emit("already_bound", name, detail=f"connection closed: {why}")
+
+    def _active(self) -> list[str]:
+        return [name for name, provider in self._settings.providers.items() if provider.active]
 
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()

@@ -25,6 +25,7 @@ class View:
         self,
         settings: Settings,
         node: str,
+        started_at: float,
         *,
         holdings: Holdings,
         broker: BrokerLink,
@@ -41,7 +42,7 @@ class View:
         self.configured_at = time.time()
         """When the settings in force were read."""
         self._node = node
-        self._started_at = time.time()
+        self._started_at = started_at
         self._holdings = holdings
         self._broker = broker
         self._outbox = outbox
@@ -78,7 +79,7 @@ class View:
 
     def _provider(self, name: str) -> dict[str, Any]:
         if (holding := self._holdings.get(name)) is not None:
-            return holding.status()
+            return holding.status() | {"holder": self._node if holding.bound_as is not None else None}
         provider = self.settings.providers[name]
         return {
             "active": provider.active,
@@ -91,6 +92,7 @@ class View:
             "window_used": 0,
             "waiting": {"urgent": 0, "normal": 0, "bulk": 0},
             "paused": False,
+            "holder": None,
             "detail": self._holdings.why_not(name) if provider.active else "not active",
         }
 

@@ -105,6 +105,8 @@ class Message:
     done_at: float | None = None
     due: float = 0.0
     """Seconds since 1970 before which it is not handed over: send_after, or a retry's time."""
+    came_at: float = 0.0
+    """Loop time at which the delivery came that it waits with."""
     held: bool = False
     """Whether it rests at the broker, in a hold queue or its own; no delivery of it is here then."""
     place: Any = None
@@ -128,6 +130,29 @@ class Message:
     def touched(self) -> bool:
         """Whether any part may have reached the provider."""
         return any(part.attempts or part.status == IN_FLIGHT for part in self.parts)
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether any part is accepted, unanswered or uncertain; a part whose every attempt was refused is not."""
+        return any(part.accepted or part.status in (IN_FLIGHT, UNCERTAIN) for part in self.parts)
+
+    def move(self, provider: str, priority: int, resend: bool) -> None:
+        """It goes on with another provider, or in another priority, as if it had never been refused.
+
+        Nothing of it is handed over. Its parts have to be made anew for that (`recut`).
+        """
+        self.provider, self.priority, self.resend = provider, priority, resend
+        self.due = self.request.send_after or 0.0
+        self.refusals, self.first_refused_at, self.last_status = 0, None, None
+
+    def recut(self, parts: list[Part], encoding: str, reference: int | None) -> None:
+        """Other parts in the place of its own, of which none is handed over; how often it was tried stays known."""
+        attempts = self.attempts
+        for part in parts:
+            part.attempts = attempts
+        self.parts, self.todo[:] = parts, parts
+        self.encoding, self.reference = encoding, reference
+        self.segments = sum(part.cost for part in parts)
 
     def fits(self, parts: Sequence[Part]) -> bool:
         """Whether parts made anew can stand for this message's own."""

@@ -91,6 +91,14 @@ class Turns:
         later = [message for _, _, message in sorted(self._later)]
         return list(dict.fromkeys(message for queue in (*self._queues, later) for message in queue if message.todo))
 
+    def remove(self, message: Message) -> None:
+        """Takes out one message."""
+        if message.queued:
+            self._queues[message.priority].remove(message)
+            message.queued = False
+        self._later = [entry for entry in self._later if entry[2] is not message]
+        heapq.heapify(self._later)
+
     def clear(self, priorities: Collection[int] = EVERY_PRIORITY) -> list[Message]:
         """Takes out everything of these priorities."""
         messages = [message for message in self.all() if message.priority in priorities]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,15 +13,16 @@ from smsd.core.message import Message
 from smsd.core.publication import Publication
 from smsd.flow.holding import Holding
 from smsd.flow.ports import Broker, Delivery, Journal
+from smsd.flow.report import Reporter
+from smsd.flow.stopped import ALL, Entry, Stopped
 
 CANCEL_TIMEOUT = 60.0
 """Seconds after which a cancel is answered all the same, with `done: false`."""
 
-QUIET = 1.0
-"""Seconds without another cancelled message after which a campaign counts as stopped."""
+AT_ONCE = 4
+"""Providers whose queues one cancel has read through at the same time."""
 
 COMMANDS = ("pause", "resume", "cancel", "status")
-CANCELLED_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,23 @@ class Control:
     """Carries out commands on the providers that this daemon holds."""
 
     def __init__(
-        self, broker: Broker, journal: Journal, holdings: Mapping[str, Holding], status: Callable[[], dict[str, Any]]
+        self,
+        broker: Broker,
+        journal: Journal,
+        holdings: Mapping[str, Holding],
+        stopped: Stopped,
+        reporter: Reporter,
+        status: Callable[[], dict[str, Any]],
     ) -> None:
         self._broker = broker
         self._journal = journal
         self._holdings = holdings
+        self._stopped = stopped
+        self._reporter = reporter
         self._status = status
-        self._cancelled: dict[tuple[str, str, str], int] = {}
-        """(provider, "campaign" or "id", value) -> messages cancelled so far."""
-        self._last: dict[tuple[str, str, str], float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def restore(self, standing: Iterable[tuple[str, str, str]]) -> None:
-        """What was cancelled in an earlier run, and stays so: provider, `campaign` or `id`, value."""
-        for provider, kind, value in standing:
-            self._cancelled[provider, kind, value] = 0
+        self._tasks: dict[Entry, asyncio.Task[None]] = {}
+        """Who answers a cancel; the same one again is answered together with the first."""
+        self._askers: dict[Entry, list[tuple[Command, Delivery]]] = {}
 
     def arrived(self, delivery: Delivery) -> None:
         """One command; it is acked at once, since its answer says what became of it."""
@@ -106,20 +109,18 @@ class Control:
                 holding.pause(f"by command {command.control_id}")
             elif command.campaign is None and command.id is None:
                 holding.resume(f"by command {command.control_id}")
-            self._let_through(command, holding)
+        if command.command == "resume":
+            self._let_through(command)
         state = "paused" if command.command == "pause" else "running"
-        return {"ok": True, "provider": command.provider or "all", "state": state}
+        return {"ok": True, "provider": command.provider or ALL, "state": state}
 
     def _chosen(self, command: Command) -> list[Holding]:
         return [self._holdings[command.provider]] if command.provider else list(self._holdings.values())
 
-    def _let_through(self, command: Command, holding: Holding) -> None:
-        if command.command == "resume" and command.campaign is not None:
-            self._forget((holding.name, "campaign", command.campaign))
-
-    def _forget(self, key: tuple[str, str, str]) -> None:
-        if self._cancelled.pop(key, None) is not None:
-            self._journal.stand(*key, False)
+    def _let_through(self, command: Command) -> None:
+        for kind, value in (("campaign", command.campaign), ("id", command.id)):
+            if value is not None:
+                self._stopped.resume(command.provider or ALL, kind, value, self._holdings)
 
     def _reply(self, delivery: Delivery, command: Command, answer: dict[str, Any]) -> None:
         if not delivery.reply_to or not self._broker.connected:
@@ -128,66 +129,56 @@ class Control:
         correlation_id = delivery.correlation_id or command.control_id
         body = dumps({"control_id": command.control_id or None, **answer})
         reply = Publication("", "", body, identity, CONTROL_TYPE, correlation_id)
-        # Whoever has the answer may rely on it: what was decided stands, whatever happens to us now.
-        self._journal.safe(partial(self._broker.copy, delivery.reply_to, reply))
+        if command.command == "status":  # nothing was decided
+            self._broker.copy(delivery.reply_to, reply)
+        else:  # whoever has the answer may rely on it: what was decided stands, whatever happens to us now
+            self._journal.safe(partial(self._broker.copy, delivery.reply_to, reply))
 
     # --- cancel
-
-    def cancelled(self, provider: str, campaign: str | None, message_id: str) -> bool:
-        """Whether a message that arrives now was cancelled before; counts it if so."""
-        if not self._cancelled:
-            return False
-        for key in ((provider, "campaign", campaign or ""), (provider, "id", message_id)):
-            if key in self._cancelled:
-                self._count(key)
-                return True
-        return False
-
-    def _count(self, key: tuple[str, str, str]) -> None:
-        self._cancelled[key] += 1
-        self._last[key] = time.monotonic()
 
     def _cancel(self, command: Command, chosen: list[Holding], delivery: Delivery) -> None:
         if not command.campaign and not command.id:
             raise ValueError("campaign: say which campaign, or the id of one message")
         kind, value = ("campaign", command.campaign) if command.campaign else ("id", command.id)
         assert value is not None
-        keys = []
+        entry = self._stopped.stop(command.provider or ALL, kind, value)
         for holding in chosen:
-            key = (holding.name, kind, value)
-            keys.append(key)
-            self._cancelled.setdefault(key, 0)
-            self._journal.stand(*key, True)
-            self._last[key] = time.monotonic()
-            while len(self._cancelled) > CANCELLED_MAX:
-                self._forget(next(iter(self._cancelled)))
             for message in holding.lane.waiting():
                 if _meant(message, kind, value) and holding.lane.cancel(message):
-                    self._count(key)
-        task = asyncio.create_task(self._answer_cancel(command, chosen, keys, kind, value, delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+                    self._stopped.count(holding.name, message.request.campaign, message.id)
+        self._askers.setdefault(entry, []).append((command, delivery))
+        if entry not in self._tasks:
+            self._tasks[entry] = asyncio.create_task(self._answer_cancel(entry, chosen))
 
-    async def _answer_cancel(
-        self,
-        command: Command,
-        chosen: list[Holding],
-        keys: list[tuple[str, str, str]],
-        kind: str,
-        value: str,
-        delivery: Delivery,
-    ) -> None:
-        """Answers once nothing of it comes any more: what waited at the broker is cancelled as it arrives."""
-        started = time.monotonic()
-        done = False
-        while not done and time.monotonic() - started < CANCEL_TIMEOUT:
-            await asyncio.sleep(0.1)
-            quiet = all(time.monotonic() - self._last.get(key, 0.0) > QUIET for key in keys)
-            done = quiet and all(holding.has_seen_its_queues() for holding in chosen)
+    async def _answer_cancel(self, entry: Entry, chosen: list[Holding]) -> None:
+        """Answers once nothing of it waits any more, and the broker has every result that says so."""
+        try:
+            async with asyncio.timeout(CANCEL_TIMEOUT):
+                done = await self._read_through(chosen)
+                while done and any(self._reporter.cancelling[holding.name] for holding in chosen):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            done = False
+        finally:
+            del self._tasks[entry]
+            askers = self._askers.pop(entry)
+        _, kind, value = entry
         already = sum(holding.lane.campaigns[value] for holding in chosen) if kind == "campaign" else 0
-        waiting = sum(self._cancelled.get(key, 0) for key in keys)
-        answer = {"ok": True, "done": done, "cancelled_waiting": waiting, "already_sent": already}
-        self._reply(delivery, command, answer)
+        counted = {"cancelled_waiting": self._stopped.ended(entry), "already_sent": already}
+        for command, delivery in askers:
+            self._reply(delivery, command, {"ok": True, "done": done, **counted})
+
+    async def _read_through(self, chosen: list[Holding]) -> bool:
+        """Has all their queues read through; False if not all of it could be seen."""
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def read(holding: Holding) -> bool:
+            seen: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            async with turns:
+                holding.read_through(partial(_tell, seen))
+                return await seen
+
+        return all(await asyncio.gather(*(read(holding) for holding in chosen)))
 
 
 def _meant(message: Message, kind: str, value: str) -> bool:
@@ -200,3 +191,8 @@ def _control_id(body: bytes) -> str:
         return str(found.get("control_id") or "") if isinstance(found, dict) else ""
     except (ValueError, RecursionError):
         return ""
+
+
+def _tell(future: asyncio.Future[bool], what: bool) -> None:
+    if not future.done():
+        future.set_result(what)

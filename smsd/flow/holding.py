@@ -5,6 +5,7 @@ for each priority that these are not its quiet hours.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -26,7 +27,7 @@ from smsd.flow.connection import ConnectionState
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
 from smsd.flow.lane import Lane
-from smsd.flow.ports import Broker, Dial, Journal, Meter
+from smsd.flow.ports import Broker, Delivery, Dial, Journal, Meter
 from smsd.flow.receipts import Receipts
 from smsd.flow.report import Reporter
 from smsd.flow.settle import Settler
@@ -40,6 +41,16 @@ log = structlog.get_logger("smsd.bind")
 GIVE_BACK_AFTER = 60.0
 """Seconds without a bind after which waiting messages go back to their queue; RabbitMQ closes the channel of a consumer
 that keeps one for 30 minutes."""
+
+UNACKED = 600.0
+"""Seconds that a message may wait here unacked, whatever it waits for; then it goes back to its queue, well before
+RabbitMQ's consumer_timeout of 30 minutes, and comes again at once or when its turn is near."""
+
+UNREAD = 60.0
+"""Seconds after which queues that are not read are looked through for messages that are over."""
+
+LOOK_AGAIN, LOOK_SHARE = 300.0, 20
+"""Seconds between two such looks, at least; and at most one part in so many of the time is spent with looking."""
 
 PREFETCH = 500
 """Messages of each priority that keep the window full at any rate, unless the window itself is larger; more of them
@@ -67,6 +78,7 @@ class Holding:
         outbox_full: Callable[[], bool],
         draw: Callable[[], float],
         supervisor: Supervisor,
+        look: Callable[[Delivery], bool],
     ) -> None:
         self.provider = provider
         self.name = provider.name
@@ -109,6 +121,11 @@ class Holding:
         """Priorities whose queues are read."""
         self._prefetched = 0
         """How many of each are asked for in advance."""
+        self._look = look
+        self._swept_at = self._loop.time()
+        self._look_at = math.inf
+        """Loop time at which the queues that are not read are looked through next."""
+        self._looking = False
         self.wire: Wire | None = None
 
     def __repr__(self) -> str:
@@ -188,11 +205,19 @@ class Holding:
         return self._composer.compose(request, reference)
 
     def take(self, message: Message) -> None:
+        message.came_at = self._loop.time()
         if not self._hold_on_arrival(message):
             self.lane.add(message)
 
     def cancel(self, message: Message) -> bool:
         return self.lane.cancel(message)
+
+    def expire(self, message: Message) -> None:
+        self.lane.expire(message)
+
+    def rest(self, message: Message, delivery: Delivery) -> None:
+        log.info("copy_rests", provider=self.name, id=message.id, detail=f"it was begun by {message.provider}")
+        self._holds.rest(delivery)
 
     def _hold_on_arrival(self, message: Message) -> bool:
         return message.due > time.time() + 60 and self._holds.hold(message, self.lane)
@@ -217,24 +242,52 @@ class Holding:
                 self._broker.consume(self.name, prefetch, wanted)
             else:
                 self._broker.stop_consuming(self.name)
-                if not recently or lane.paused:
-                    self.give_back()
-        if fell_quiet := lane.quiet - before:
+            self._look_at = math.inf if wanted == EVERY_PRIORITY or not self.held else self._loop.time() + UNREAD
+        if self.held and (not recently or lane.paused):
+            self.give_back()
+        elif fell_quiet := lane.quiet - before:
             self.give_back(fell_quiet)
 
     def _prefetch(self) -> int:
-        """About two seconds' worth, at least the window: nothing stays unacked for long, and the window stays full."""
+        """About two seconds' worth, or the window: nothing stays unacked for long, and the window stays full.
+
+        A window that the rate can't fill within the time that answers have is worth no messages in our memory.
+        """
         rate, window = self.provider.max_rate, self.provider.window
         enough = max(2 * window, PREFETCH)
-        return enough if rate is None else min(max(window, round(2 * rate)), enough)
+        if rate is None:
+            return enough
+        fills = min(window, math.ceil(rate * self.provider.submit_timeout))
+        return min(max(fills, round(2 * rate)), enough)
 
-    def has_seen_its_queues(self) -> bool:
-        """Whether the broker has nothing more for us: not even the prefetch is used up."""
-        return not self._consuming or len(self.lane.waiting()) < self._prefetch()
+    def read_through(self, then: Callable[[bool], None]) -> None:
+        """Has the requests looked at that wait at the broker; those that are over end. Tells whether it saw all."""
+        self._broker.read_through(self.name, self._look, then)
+
+    def _look_through(self, now: float) -> None:
+        """Nobody reads some of its queues: who waits there for longer than its request wants is told so."""
+        if now < self._look_at or self._looking or not self._broker.connected or self._journal.trouble is not None:
+            return
+
+        def looked(_: bool) -> None:
+            self._looking = False
+            took = self._loop.time() - now
+            if self._look_at != math.inf:
+                self._look_at = self._loop.time() + max(LOOK_AGAIN, LOOK_SHARE * took)
+
+        self._looking = True
+        self.read_through(looked)
 
     def give_back(self, priorities: Collection[int] = EVERY_PRIORITY) -> None:
         """Waiting messages return to their queue; what is known of those already tried stays with us."""
         for message in self.lane.take_out(priorities):
+            self._rest_at_broker(message)
+
+    def _give_back_old(self, now: float) -> None:
+        """What has waited here for long, for credit or for its turn, must not be unacked any longer."""
+        old = [each for each in self.lane.waiting() if now - each.came_at > UNACKED and not each.in_flight]
+        for message in old:
+            self.lane.turns.remove(message)
             self._rest_at_broker(message)
 
     def _let_go(self, message: Message) -> bool:
@@ -267,7 +320,12 @@ class Holding:
 
     def sweep(self) -> None:
         """Called about twice a second."""
+        now = self._loop.time()
         self.update()
+        if now >= self._swept_at + UNACKED / 10:
+            self._swept_at = now
+            self._give_back_old(now)
+        self._look_through(now)
         self.receipts.sweep()
         pacer = self.lane.pacer
         if pacer.slowed and pacer.recover(self._loop.time()):

@@ -15,7 +15,9 @@ from smsd.core.errors import ContractError
 from smsd.core.message import Ending, Known, Message
 from smsd.core.publication import Confirm
 from smsd.flow.ports import Broker, Delivery, Journal, Meter
+from smsd.flow.recovery import doubt
 from smsd.flow.report import Reporter, traceparent
+from smsd.flow.stopped import Stopped
 
 log = structlog.get_logger("smsd.intake")
 
@@ -24,6 +26,9 @@ REROUTED = "x-smsd-rerouted"
 
 AGAIN = 5.0
 """Seconds before a delivery whose copy the broker refused returns to its queue, from where it comes at once."""
+
+SEEN = 100_000
+"""Ids remembered while the journal is new. What an earlier smsd had on its way is among the first that come."""
 
 NAMES_WARNED = 1000
 """Unknown field names remembered, so that each is warned about once."""
@@ -36,12 +41,14 @@ class Destination(Protocol):
     def resend(self) -> bool: ...
     def compose(self, request: SendRequest, reference: int | None) -> Composed: ...
     def bound_clock(self) -> float: ...
+    def rest(self, message: Message, delivery: Delivery) -> None: ...
     def take(self, message: Message) -> None: ...
     def cancel(self, message: Message) -> bool: ...
+    def expire(self, message: Message) -> None: ...
 
 
 class Intake:
-    """Reads requests. `cancelled(campaign, id)` says whether somebody stopped them."""
+    """Reads requests."""
 
     def __init__(
         self,
@@ -53,7 +60,7 @@ class Intake:
         prefix: str,
         destinations: Mapping[str, Destination],
         known_providers: Callable[[], Container[str]],
-        cancelled: Callable[[str, str | None, str], bool],
+        stopped: Stopped,
         with_delivery: Callable[..., None],
     ) -> None:
         self._with_delivery = with_delivery
@@ -65,8 +72,10 @@ class Intake:
         self._prefix = prefix
         self._destinations = destinations
         self._known_providers = known_providers
-        self._cancelled = cancelled
+        self._stopped = stopped
         self._warned: set[str] = set()
+        self._seen: dict[str, bool] = {}
+        """Ids that came in this run, as long as the journal is new, and whether they were in doubt at first."""
 
     # --- from a provider's own queues
 
@@ -87,15 +96,32 @@ class Intake:
             self._warn_of(request.model_extra)
         assert request.id is not None
         print_ = fingerprint(request.to, request.text)
-        self._journal.look_up(
-            request.id, partial(self._with_delivery, delivery, self._looked_up, delivery, request, print_)
-        )
+        go_on = partial(self._looked_up, delivery, request, print_, self._is_doubtful(delivery, request))
+        self._journal.look_up(request.id, partial(self._with_delivery, delivery, go_on))
 
-    def _looked_up(self, delivery: Delivery, request: SendRequest, print_: bytes, known: Known | None) -> None:
+    def look(self, delivery: Delivery) -> bool:
+        """A request that waits at a provider which takes none for now: taken, and True, if it is over already."""
+        try:
+            request = read_request(delivery.body, delivery.message_id)
+        except (Unreadable, Refused):
+            return False  # it is answered when its turn comes
+        if not (_has_expired(request) or self._is_cancelled(delivery.provider, request)):
+            self._is_doubtful(delivery, request)  # what it comes with now it will not come with again
+            return False
+        self.arrived(delivery)
+        return True
+
+    def _is_cancelled(self, provider: str, request: SendRequest) -> bool:
+        assert request.id is not None
+        return self._stopped.holds(provider, request.campaign, request.id)
+
+    def _looked_up(
+        self, delivery: Delivery, request: SendRequest, print_: bytes, doubtful: bool, known: Known | None
+    ) -> None:
         if delivery.stale:  # its connection is gone: it comes again
             return
         if known is None:
-            self._admit(delivery, request, print_)
+            self._admit(delivery, request, print_, doubtful)
         elif known.fingerprint != print_:
             self._meter.request(delivery.provider, "refused")
             error = ContractError(
@@ -104,7 +130,10 @@ class Intake:
             identity = result_id(request.id, "rejected", "duplicate-id", print_.hex())
             self._reporter.reject(delivery, error, _known(request), delivery.provider, identity=identity)
         elif known.result is None and (message := known.message) is not None and message.held:
-            self._resume(delivery, request, message)
+            if (message.provider, message.priority) == (delivery.provider, delivery.priority):
+                self._resume(delivery, request, message)
+            else:
+                self._elsewhere(delivery, request, message)
         else:
             self._meter.request(delivery.provider, "duplicate")
             if known.result is not None:
@@ -112,7 +141,19 @@ class Intake:
             elif known.message is not None:
                 known.message.attach(delivery)
 
-    def _admit(self, delivery: Delivery, request: SendRequest, print_: bytes) -> None:
+    def _is_doubtful(self, delivery: Delivery, request: SendRequest) -> bool:
+        """Whether a smsd whose journal this one does not have may have sent the request.
+
+        If this run has had it before it went back to its queue untouched, or the journal knows of it.
+        """
+        assert request.id is not None
+        if not self._journal.new:
+            return False
+        if request.id not in self._seen and len(self._seen) < SEEN:
+            self._seen[request.id] = delivery.redelivered and delivery.first
+        return self._seen.get(request.id, False)
+
+    def _admit(self, delivery: Delivery, request: SendRequest, print_: bytes, doubtful: bool) -> None:
         assert request.id is not None
         provider = delivery.provider
         now = time.time()
@@ -122,10 +163,11 @@ class Intake:
         if destination is None:  # the provider left the settings while this was on its way: it stays in its queue
             delivery.give_back()
             return
-        if request.expires_at is not None and request.expires_at <= now:
+        if _has_expired(request):
             self._end_at_once(delivery, request, print_, "expired", "expires_at", "passed before it was handed over")
             return
-        if self._cancelled(provider, request.campaign, request.id):
+        if self._is_cancelled(provider, request):
+            self._stopped.count(provider, request.campaign, request.id)
             self._end_at_once(delivery, request, print_, "cancelled", "campaign", "was cancelled before it was sent")
             return
         try:
@@ -161,7 +203,8 @@ class Intake:
             history.restore(message, told, destination.bound_clock())
         self._meter.request(provider, "accepted")
         self._journal.take_up(message)
-        destination.take(message)
+        if not (doubtful and doubt(message, self._journal, self._reporter)):
+            destination.take(message)
 
     def _resume(self, delivery: Delivery, request: SendRequest, message: Message) -> None:
         """A message that rested at the broker is back, with all that is known of it."""
@@ -175,12 +218,48 @@ class Intake:
             self._recompose(request, message, destination)
             if message.ending is not None:
                 return
+        self._go_on(request, message, destination)
+
+    def _go_on(self, request: SendRequest, message: Message, destination: Destination) -> None:
         if (ending := message.conclusion()) is not None:
             self._reporter.report(message, ending)
-            return
-        cancelled = self._cancelled(message.provider, message.request.campaign, message.id)
-        if not (cancelled and destination.cancel(message)):
+        elif _has_expired(request):
+            destination.expire(message)
+        elif self._is_cancelled(message.provider, request) and destination.cancel(message):
+            self._stopped.count(message.provider, request.campaign, message.id)
+        else:
             destination.take(message)
+
+    def _elsewhere(self, delivery: Delivery, request: SendRequest, message: Message) -> None:
+        """A message that rests is asked for again by another provider's queue, or in another priority.
+
+        While nothing of it is handed over it goes on there: that is how a CRM fails over. Else it stays where it was
+        begun, and this copy of its request rests until that has come to an end.
+        """
+        destination = self._destinations.get(delivery.provider)
+        if destination is None:
+            delivery.give_back()
+        elif message.handed_over:
+            destination.rest(message, delivery)
+        else:
+            resend = destination.resend if request.on_uncertain is None else request.on_uncertain == "resend"
+            message.request = request
+            message.move(delivery.provider, delivery.priority, resend)
+            message.held = False
+            message.attach(delivery)
+            self._compose_anew(request, message, destination)
+
+    def _compose_anew(self, request: SendRequest, message: Message, destination: Destination) -> None:
+        try:
+            composed = destination.compose(request, message.reference)
+        except ContractError as error:
+            message.end(Ending("rejected", error.reason, f"{error.field}: {error.sentence}", True))
+        else:
+            message.recipient, message.sender = composed.recipient, composed.sender
+            message.receipt_asked = composed.receipt_asked
+            message.recut(composed.parts, composed.encoding, composed.reference)
+        self._journal.take_up(message)
+        self._go_on(request, message, destination)
 
     def _recompose(self, request: SendRequest, message: Message, destination: Destination) -> None:
         """The journal keeps no octets of a message: they are made anew, for what is still to be handed over.
@@ -314,6 +393,10 @@ class Intake:
                 asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
 
         self._broker.forward(delivery, f"{self._prefix}.requests", delivery.key, {REROUTED: "1"}, answered)
+
+
+def _has_expired(request: SendRequest) -> bool:
+    return request.expires_at is not None and request.expires_at <= time.time()
 
 
 def _known(request: SendRequest) -> dict[str, Any]:

@@ -269,6 +269,10 @@ class Lane:
         self._reporter.report(message, ending)
         return True
 
+    def expire(self, message: Message) -> None:
+        """Ends a message that rested until its time had passed."""
+        self._end(message, _expired(message))
+
     def cancel(self, message: Message) -> bool:
         """Ends a waiting message; False if all of it is on its way already."""
         if not message.todo or message.ending is not None:

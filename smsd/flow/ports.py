@@ -18,6 +18,8 @@ class Delivery(Protocol):
     provider: str
     priority: int
     redelivered: bool
+    first: bool
+    """Whether it came by the first consumer of its queue in this run: nothing that came has gone back there unseen."""
 
     @property
     def message_id(self) -> str | None: ...
@@ -55,6 +57,11 @@ class Broker(Protocol):
         """Reads the queues of these priorities, and no others of the provider's."""
 
     def stop_consuming(self, provider: str) -> None: ...
+    def read_through(self, provider: str, look: Callable[[Any], bool], then: Callable[[bool], None]) -> None:
+        """Shows `look` all that waits in the provider's work queues; what it takes it acks, the rest goes back.
+
+        `then` is told at the end whether that was all of it.
+        """
 
 
 class Journal(Protocol):
@@ -63,6 +70,10 @@ class Journal(Protocol):
     @property
     def trouble(self) -> str | None:
         """Why nothing can be made safe for now; it is tried again by itself."""
+
+    @property
+    def new(self) -> bool:
+        """It was made in this run: of what was handed over before, it knows nothing."""
 
     def look_up(self, message_id: str, then: Callable[[Known | None], None]) -> None:
         """What is known of a request id."""

@@ -14,6 +14,27 @@ log = structlog.get_logger("smsd.recovery")
 DETAIL = "handed to the provider, then smsd itself ended before the answer"
 
 
+UNKNOWN = (
+    "it had been delivered to a smsd before, and this one's journal is new: it may have been handed to the provider; "
+    "keep journal.path on a disk that lasts"
+)
+
+
+def doubt(message: Message, journal: Journal, reporter: Reporter) -> bool:
+    """A request that a smsd with another journal may have sent. True if that is reported; False: it is sent again."""
+    part = message.parts[0]
+    if message.resend:
+        message.possible_duplicate = True
+    else:
+        part.attempts += 1
+        message.doubt(part, "connection-lost", UNKNOWN)
+    journal.note(message, UNANSWERED, part, **facts_of(part), **facts_of_whole(message), detail=UNKNOWN)
+    if (ending := message.conclusion()) is None:
+        return False
+    reporter.report(message, ending)
+    return True
+
+
 def recover(messages: Iterable[Message], journal: Journal, reporter: Reporter) -> None:
     """Settles them as on_uncertain says: reported, or ready to be sent again once their request is delivered again."""
     again = reported = 0

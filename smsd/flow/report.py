@@ -24,6 +24,8 @@ from smsd.flow.ports import Delivery, Journal, Meter
 
 log = structlog.get_logger("smsd")
 
+CANCELLED = "cancelled"
+
 
 def traceparent(delivery: Delivery) -> str | None:
     """The header to pass through. AMQP's headers have types: what is no text is no trace."""
@@ -41,6 +43,8 @@ class Reporter:
         self._prefix = prefix
         self.uncertain: Counter[str] = Counter()
         """Messages by provider whose last result, in this run, is `uncertain`."""
+        self.cancelling: Counter[str] = Counter()
+        """Results `cancelled` by provider that the broker has not confirmed yet."""
         self.failures = Failures()
         """What went wrong in this run, for people."""
         self._log_of_messages = log.bind()
@@ -63,11 +67,15 @@ class Reporter:
             self.uncertain[message.provider] -= 1
         if ending.status == SENT and message.receipt_asked:
             self._meter.receipt_awaited(message.provider)
-        self._outbox.add(publication, partial(self._confirmed, message))
+        if ending.status == CANCELLED:
+            self.cancelling[message.provider] += 1
+        self._outbox.add(publication, partial(self._confirmed, message, ending.status))
         if final:
             self._log(message, ending, now)
 
-    def _confirmed(self, message: Message) -> None:
+    def _confirmed(self, message: Message, status: str) -> None:
+        if status == CANCELLED:
+            self.cancelling[message.provider] -= 1
         deliveries, message.deliveries = message.deliveries, []
         for delivery in deliveries:
             delivery.ack()
@@ -129,7 +137,9 @@ class Reporter:
             self._journal.count(publication, known.get("campaign"))
         self._meter.result(provider or "unknown", status)
         self.failures.count(provider or "", status, error.reason, None, now)
-        self._outbox.add(publication, delivery.ack)
+        if status == CANCELLED:
+            self.cancelling[delivery.provider] += 1
+        self._outbox.add(publication, partial(self._rejected, delivery, status))
         log.info(
             "message",
             id=request_id,
@@ -139,6 +149,11 @@ class Reporter:
             detail=f"{error.field}: {error.sentence}",
             to=mask(known.get("to") or ""),
         )
+
+    def _rejected(self, delivery: Delivery, status: str) -> None:
+        if status == CANCELLED:
+            self.cancelling[delivery.provider] -= 1
+        delivery.ack()
 
     def repeat(self, delivery: Delivery, publication: Publication) -> None:
         """Publishes an earlier result once more, for a request that came again."""

@@ -40,13 +40,28 @@ class Supervisor:
 
         return guarded
 
+    def look(self, look: Callable[[Delivery], bool]) -> Callable[[Delivery], bool]:
+        """`look`, but a delivery that makes it fail is parked, and so taken."""
+
+        def guarded(delivery: Delivery) -> bool:
+            try:
+                return look(delivery)
+            except Exception as error:
+                self._park(delivery, error)
+                return True
+
+        return guarded
+
     def with_delivery(self, delivery: Delivery, act: Callable[..., None], *arguments: Any) -> None:
         """`act`, on behalf of a delivery, which is parked when that fails."""
         try:
             act(*arguments)
         except Exception as error:
-            self.tell("delivery", error)
-            self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
+            self._park(delivery, error)
+
+    def _park(self, delivery: Delivery, error: Exception) -> None:
+        self.tell("delivery", error)
+        self._bury(delivery, "internal-error", f"{type(error).__name__}: {error}")
 
     def attempt(self, message: Message | None, act: Callable[..., None], *arguments: Any) -> None:
         """`act`, but when it fails nobody else is the worse for it: those behind it go on, `message` is parked."""

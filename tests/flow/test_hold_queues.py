@@ -14,7 +14,7 @@ async def test_a_cancelled_message_is_not_sent_when_it_comes_back_from_a_hold_qu
         await eventually(lambda: w.broker.forwarded)
         w.broker.forwarded[0][3](Confirm.DONE)
         assert first.acks == 1
-        w.cancelled.add("c")
+        w.stopped.stop("p", "campaign", "c")
         back = w.come(w.request(id="m1", send_after="2100-01-01T00:00:00Z", campaign="c"))
         await eventually(w.results)
         assert [result["status"] for result in w.results()] == ["cancelled"]

@@ -25,6 +25,7 @@ DIFFERENT = {
     "sent_at",
     "done_at",
     "due",
+    "came_at",
 }
 """Of the moment, or no more exact than a step's time; parts are compared by themselves."""
 

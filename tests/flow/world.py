@@ -23,6 +23,7 @@ from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
+from smsd.flow.stopped import Stopped
 from smsd.flow.supervisor import Supervisor
 from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
@@ -104,6 +105,7 @@ class Delivery:
     provider: str = "p"
     priority: int = 1
     redelivered: bool = False
+    first: bool = True
     message_id: str | None = None
     correlation_id: str | None = None
     reply_to: str | None = None
@@ -133,6 +135,8 @@ class Broker:
         """Of those whose queues are read."""
         self.priorities: dict[str, Collection[int]] = {}
         """Which of their queues that are."""
+        self.lookers: list[tuple[str, Callable[[Delivery], bool], Callable[[bool], None]]] = []
+        """Who wants which provider's queues read through."""
 
     def publish(self, publication: Publication, then: Callable[[Confirm], None]) -> None:
         self.published.append((publication, then))
@@ -148,6 +152,9 @@ class Broker:
     def consume(self, provider: str, prefetch: int, priorities: Collection[int]) -> None:
         self.prefetch[provider] = prefetch
         self.priorities[provider] = priorities
+
+    def read_through(self, provider: str, look: Callable[[Delivery], bool], then: Callable[[bool], None]) -> None:
+        self.lookers.append((provider, look, then))
 
     def stop_consuming(self, provider: str) -> None:
         del self.prefetch[provider], self.priorities[provider]
@@ -180,7 +187,7 @@ class World:
         self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
         self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")
         self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
-        self.cancelled: set[str] = set()
+        self.stopped = Stopped(self.journal)
         self.holding = Holding(
             provider,
             dial=lambda provider: Dialer(provider.tls, provider.bind_timeout),
@@ -194,6 +201,7 @@ class World:
             outbox_full=lambda: self.outbox.full,
             draw=lambda: 0.0,
             supervisor=self.supervisor,
+            look=lambda delivery: self.intake.look(delivery),
         )
         self.intake = Intake(
             broker=self.broker,
@@ -203,7 +211,7 @@ class World:
             prefix=PREFIX,
             destinations={"p": self.holding},
             known_providers=lambda: {"p"},
-            cancelled=lambda _, campaign, id: campaign in self.cancelled or id in self.cancelled,
+            stopped=self.stopped,
             with_delivery=self.supervisor.with_delivery,
         )
         self._ids = itertools.count(1)

@@ -19,6 +19,7 @@ from pika.channel import Channel
 from pika.spec import Basic, BasicProperties
 
 from smsd.core import advice
+from smsd.core.contract import CONTROL_TYPE
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Publication
 from smsd.core.topology import Topology
@@ -225,6 +226,19 @@ class AmqpSession:
         assert self._publisher is not None
         self._publisher.basic_publish(exchange, key, body, properties, mandatory=True)
 
+    def ask_all(self, exchange: str, body: bytes, identity: str, reply_to: str) -> None:
+        """A command to all who listen at `exchange`, whose answers come to the queue `reply_to`."""
+        assert self._publisher is not None
+        properties = BasicProperties(
+            content_type="application/json",
+            delivery_mode=PERSISTENT,
+            message_id=identity,
+            correlation_id=identity,
+            reply_to=reply_to,
+            type=CONTROL_TYPE,
+        )
+        self._publisher.basic_publish(exchange, "all", body, properties, mandatory=True)
+
     async def declare(self, wanted: Topology, *, vital: bool = True) -> None:
         """Declares everything. Raises LinkDown naming what exists with other arguments; then the session ends as well,
         if it is `vital`."""
@@ -265,6 +279,13 @@ class AmqpSession:
             return False
         channel.close()
         return True
+
+    async def depth(self, channel: ConsumeChannel, queue: str) -> int:
+        """Messages that are ready in a queue. Raises LinkDown."""
+        raw = channel._channel
+        declared = await self.ask(lambda done: raw.queue_declare(queue, passive=True, callback=done))
+        count: int = declared.method.message_count
+        return count
 
     async def exclusive_queue(self, channel: ConsumeChannel, exchange: str, keys: list[str]) -> str:
         """A queue of this connection's own, bound with `keys`; gone with the connection."""

@@ -11,18 +11,21 @@ Ask = Callable[[Callable[[Callable[..., None]], object]], Awaitable[Any]]
 class Delivery:
     """One message from a queue."""
 
-    __slots__ = ("_channel", "_properties", "_tag", "body", "key", "priority", "provider", "redelivered")
+    __slots__ = ("_channel", "_properties", "body", "first", "key", "priority", "provider", "redelivered", "tag")
 
-    def __init__(self, channel: "ConsumeChannel", method: Any, properties: Any, body: bytes, priority: int) -> None:
+    def __init__(
+        self, channel: "ConsumeChannel", method: Any, properties: Any, body: bytes, priority: int, first: bool = False
+    ) -> None:
         self._channel = channel
         self._properties = properties
-        self._tag: int = method.delivery_tag
-        channel.came(self._tag)
+        self.tag: int = method.delivery_tag
+        channel.came(self.tag)
         self.body = body
         self.key: str = _text(method.routing_key) or ""
         self.redelivered: bool = method.redelivered
         self.provider = channel.name
         self.priority = priority
+        self.first = first
 
     @property
     def message_id(self) -> str | None:
@@ -50,10 +53,10 @@ class Delivery:
         return not self._channel.is_open
 
     def ack(self) -> None:
-        self._channel.ack(self._tag)
+        self._channel.ack(self.tag)
 
     def give_back(self) -> None:
-        self._channel.give_back(self._tag)
+        self._channel.give_back(self.tag)
 
 
 class ConsumeChannel:
@@ -92,11 +95,22 @@ class ConsumeChannel:
         """Those that are read."""
         return list(self._consumers)
 
-    def cancel(self, queue: str) -> None:
-        """No more deliveries from there; what was delivered can still be acked."""
+    @property
+    def unsettled(self) -> bool:
+        """Whether anything that came is neither acked, the broker told so, nor given back."""
+        return self._low <= self._newest
+
+    def close(self) -> None:
+        """What is not settled returns to its queue."""
+        if self.is_open:
+            self._channel.close()
+
+    def cancel(self, queue: str) -> bool:
+        """No more deliveries from there; what was delivered can still be acked. False if nobody reads it."""
         tag = self._consumers.pop(queue, None)
         if tag is not None and self.is_open:
             self._channel.basic_cancel(tag)
+        return tag is not None
 
     def came(self, tag: int) -> None:
         """A delivery came. Those left out before it were of a cancelled consumer: pika has rejected them by itself."""

@@ -19,6 +19,7 @@ from smsd.core.turns import EVERY_PRIORITY
 from smsd.links.broker import amqp
 from smsd.links.broker.amqp import AmqpSession
 from smsd.links.broker.consume import ConsumeChannel, Delivery
+from smsd.links.broker.through import Look, Through
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one try at one node of the cluster, authentication included."""
@@ -67,6 +68,12 @@ class BrokerLink:
         self._tag = 0
         self._starts: dict[str, asyncio.Task[None]] = {}
         """Who starts each provider's consumers, on this session."""
+        self._through: dict[str, asyncio.Task[None]] = {}
+        """Who reads each provider's queues through, on this session."""
+        self._left: set[str] = set()
+        """Queues that had a consumer in this run which is gone: what was on its way to that went back unseen."""
+        self._reading: set[str] = set()
+        """Queues that are being read through, and not otherwise."""
         self.state = "never connected"
         self.on_confirm: Callable[[float], None]
         """Seconds from a publish to the broker's answer."""
@@ -78,9 +85,12 @@ class BrokerLink:
         self.on_up: Callable[[], None]
         self.on_down: Callable[[str], None]
         self.on_blocked: Callable[[bool], None]
-        self.control_keys: list[str] = ["all"]
         self._control: tuple[ConsumeChannel, str] | None = None
         """The queue that commands come by, on this session."""
+        self.control_keys: Collection[str] = ()
+        """The keys that it is bound with when a session begins."""
+        self._control_keys: frozenset[str] = frozenset()
+        """Those that it is bound with now."""
         self._adding = asyncio.Lock()
         """One at a time changes what is there on a session."""
 
@@ -152,16 +162,20 @@ class BrokerLink:
         returned = await session.consumer("returned")
         await returned.consume(f"{self._prefix}.returned", 100, self._deliver(returned, self.on_returned))
         control = await session.consumer("control")
-        queue = await session.exclusive_queue(control, f"{self._prefix}.control", self.control_keys)
+        self._control_keys = frozenset(self.control_keys)
+        queue = await session.exclusive_queue(control, f"{self._prefix}.control", [*self._control_keys])
         await control.consume(queue, 100, self._deliver(control, self.on_control), exclusive=True)
         self._control = control, queue
 
     async def _forget(self, session: AmqpSession) -> None:
         self._session, self._up, self._control = None, False, None
+        self._left.update(queue for channel in self._channels.values() for queue in channel.queues)
         self._channels.clear()
-        for start in self._starts.values():
-            start.cancel()
+        for task in (*self._starts.values(), *self._through.values()):
+            task.cancel()
         self._starts.clear()
+        self._through.clear()
+        self._reading.clear()
         self._unconfirmed.clear()
         self._returned.clear()
         self._set_blocked(False)
@@ -178,17 +192,25 @@ class BrokerLink:
             elif missing := await session.missing(more):
                 raise LinkDown("broker", _missing(missing))
 
-    async def set_control_keys(self, keys: list[str]) -> None:
-        """Commands with these keys are for us, now and on every later connection."""
+    async def set_control_keys(self, keys: Collection[str]) -> None:
+        """Commands with these keys are for us, on this connection; a new one begins with `control_keys`."""
         async with self._adding:
-            before, self.control_keys = self.control_keys, keys
             if self._session is None or self._control is None:
                 return
+            before, self._control_keys = self._control_keys, frozenset(keys)
             try:
-                for key in set(before) ^ set(keys):
+                for key in before ^ self._control_keys:
                     await self._session.bind(*self._control, f"{self._prefix}.control", key, on=key in keys)
             except LinkDown:
-                return  # the session is over; the next one begins with all of them
+                return  # the session is over
+
+    def ask_all(self, body: bytes, identity: str, then: Callable[[Confirm], None]) -> None:
+        """A command to every smsd that reads commands here; UNROUTABLE: there is none. Answers come as commands do."""
+        if self._session is not None and self._control is not None:
+            exchange = f"{self._prefix}.control"
+            self._session.ask_all(exchange, body, identity, self._control[1])
+            self._tag += 1
+            self._unconfirmed[self._tag] = (exchange, identity, then, time.monotonic())
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:
@@ -222,8 +244,9 @@ class BrokerLink:
 
     def _cancel(self, provider: str, priorities: Collection[int]) -> None:
         if channel := self._channels.get(provider):
-            for priority in priorities:
-                channel.cancel(self._queue(provider, priority))
+            for queue in [self._queue(provider, priority) for priority in priorities]:
+                if channel.cancel(queue):
+                    self._left.add(queue)
 
     def _queue(self, provider: str, priority: int) -> str:
         return work_queue(self._prefix, provider, PRIORITIES[priority])
@@ -255,11 +278,66 @@ class BrokerLink:
     def _not_read_yet(self, provider: str, channel: ConsumeChannel) -> int | None:
         wanted = self._wanted.get(provider)
         priorities = sorted(wanted.priorities) if wanted is not None else ()
-        return next((each for each in priorities if self._queue(provider, each) not in channel.queues), None)
+        read = {*channel.queues, *self._reading}
+        return next((each for each in priorities if self._queue(provider, each) not in read), None)
+
+    def read_through(self, provider: str, look: Look, then: Callable[[bool], None]) -> None:
+        """Shows `look` all that waits in the provider's work queues, then tells whether that was all of it.
+
+        What `look` takes it acks itself; the rest goes back. A queue is not read otherwise meanwhile. One reading of a
+        provider's queues at a time: another one waits for it.
+        """
+        session = self._session
+        if session is None or not self._up:
+            then(False)
+            return
+        earlier = self._through.get(provider)
+        self._through[provider] = asyncio.create_task(self._read_through(provider, session, look, then, earlier))
+
+    async def _read_through(
+        self,
+        provider: str,
+        session: AmqpSession,
+        look: Look,
+        then: Callable[[bool], None],
+        earlier: asyncio.Task[None] | None,
+    ) -> None:
+        whole = False
+        try:
+            if earlier is not None:
+                await asyncio.wait([earlier])
+            channel = await session.consumer(provider)
+            through = Through(session, channel, look)
+            whole = all([await self._read_queue(provider, priority, through) for priority in sorted(EVERY_PRIORITY)])
+            await through.give_back()
+        except LinkDown:
+            return  # the session is over: all of it comes again
+        finally:
+            if self._through.get(provider) is asyncio.current_task():
+                del self._through[provider]
+            then(whole)
+        await through.settled()
+        channel.close()
+
+    async def _read_queue(self, provider: str, priority: int, through: Through) -> bool:
+        queue = self._queue(provider, priority)
+        self._reading.add(queue)
+        self._cancel(provider, {priority})
+        first = queue not in self._left
+        try:
+            return await through.read(queue, priority, first)
+        finally:
+            self._reading.discard(queue)
+            self._left.add(queue)
+            if self._up and self._session is not None and provider in self._wanted:
+                self._start_consuming(provider, self._session)
 
     def _deliver(self, channel: ConsumeChannel, arrived: Callable[[Delivery], None], priority: int = 1) -> Any:
+        queue = self._queue(channel.name, priority)
+        first = queue not in self._left
+
         def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
-            arrived(Delivery(channel, method, properties, body, priority))
+            arrived(Delivery(channel, method, properties, body, priority, first))
 
         return deliver
 

@@ -54,6 +54,11 @@ class SqliteJournal:
         return self._commits.trouble
 
     @property
+    def new(self) -> bool:
+        """Whether the file was made in this run: what was handed over before, it can't know."""
+        return self._file.run == 1
+
+    @property
     def under_way(self) -> float:
         """Seconds since the commit under way began; 0 if there is none."""
         return self._commits.under_way
