@@ -10,6 +10,9 @@ from chaos.scene import PROVIDERS, USUAL, Scene, Smsc
 
 NOBODY = "79990000000"
 """A recipient that no request has."""
+HOUR, YEAR = 3600.0, 366 * 86400.0
+STEPS = (-YEAR, -HOUR, -3.0, -0.4, 0.4, 3.0, HOUR, YEAR)
+"""Seconds by which the daemon's clock of the world is set off."""
 STRAYS_FROM = 7_000_000
 """Ids of receipts that no submit had; the simulators' own are far above."""
 
@@ -41,6 +44,7 @@ class Faults:
                 self._to_link(Action(0, what, name), smsc)
         self._scene.node.start()
         self._scene.daemon.thaw()
+        self._scene.daemon.set_clock(0.0)
 
     def _to_daemon(self, action: Action) -> None:
         daemon = self._scene.daemon
@@ -56,6 +60,10 @@ class Faults:
                 daemon.freeze()
             case "thaw-daemon":
                 daemon.thaw()
+            case "set-clock":
+                daemon.set_clock(STEPS[action.number % len(STEPS)])
+            case "right-clock":
+                daemon.set_clock(0.0)
             case "reload":
                 self._scene.reload(action.number)
             case "reload-broken":
@@ -116,6 +124,8 @@ RULES: dict[str, dict[str, Any]] = {
     "slow": {"latency": [0.3, 1.0]},
     "throttle": {"errors": [{"status": "0x58", "probability": 0.5}]},
     "fail": {"errors": [{"status": status, "probability": 0.2} for status in ("0x08", "0x45", "0x64", "0x14")]},
+    "refuse-some": {"errors": [{"to": "[05]$", "status": "0x14"}, {"to": "2$", "status": "0x58"}]},
+    "no-credit": {"errors": [{"status": "0x40B"}]},
     "silence": {"no_answer": [{"probability": 0.3}]},
     "early-receipts": {"receipts": {**USUAL["receipts"], "before_response": True}},
     "repeat-receipts": {"receipts": {**USUAL["receipts"], "copies": 5}},

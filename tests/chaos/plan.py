@@ -23,7 +23,7 @@ class Fault:
     """Seconds until the action `ends` undoes it; None: there is nothing to undo."""
     ends: str = ""
     number: tuple[int, int] = (0, 0)
-    """Of the messages that a flood has; of a reload, which of many it is."""
+    """Of the messages that a flood has; of a reload or a step of the clock, which of many it is."""
     link: bool = False
     """It is done to one provider's SMSC."""
     busy: float = 0.0
@@ -35,6 +35,7 @@ FAULTS = {
     "freeze-daemon": Fault(often=3, lasts=(0.3, 4.0), ends="thaw-daemon"),
     "stop-daemon": Fault(often=2, busy=2.0),
     "reload": Fault(often=3, number=(0, 9999), busy=0.1),
+    "set-clock": Fault(often=2, lasts=(1.0, 6.0), ends="right-clock", number=(0, 9999)),
     "reload-broken": Fault(number=(0, 9999), busy=0.1),
     "crash-broker": Fault(often=2, lasts=(0.0, 3.0), ends="start-broker", busy=5.0),
     "stop-broker": Fault(lasts=(0.0, 3.0), ends="start-broker", busy=8.0),
@@ -46,6 +47,8 @@ FAULTS = {
     "slow": Fault(often=2, lasts=(2.0, 6.0), ends="usual", link=True),
     "throttle": Fault(often=2, lasts=(1.0, 4.0), ends="usual", link=True),
     "fail": Fault(often=2, lasts=(1.0, 4.0), ends="usual", link=True),
+    "refuse-some": Fault(often=2, lasts=(2.0, 6.0), ends="usual", link=True),
+    "no-credit": Fault(lasts=(1.0, 4.0), ends="usual", link=True),
     "silence": Fault(lasts=(0.5, 2.0), ends="usual", link=True),
     "early-receipts": Fault(lasts=(1.0, 4.0), ends="usual", link=True),
     "repeat-receipts": Fault(lasts=(1.0, 4.0), ends="usual", link=True),

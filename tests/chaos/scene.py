@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rig import rabbit
-from rig.daemon import Daemon, provider
+from rig.daemon import Daemon, provider, set_clock
 from rig.patience import eventually
 from rig.smsc import Simulator
 
@@ -66,6 +66,7 @@ class Scene:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        set_clock(directory / "clock", 0.0)
         self._open = ExitStack()
         try:
             self.node = self._open.enter_context(rabbit.Node())

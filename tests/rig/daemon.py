@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import yaml
 
+from rig.clocked import OFFSET
 from rig.patience import eventually
 from rig.ports import free_port
 from rig.web import ask
@@ -25,10 +26,18 @@ def provider(port: int, **settings: Any) -> dict[str, Any]:
     return {"host": "127.0.0.1", "port": port, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
 
 
+def set_clock(file: Path, seconds: float) -> None:
+    """Writes what a clocked daemon of that directory reads, in place: it has the file mapped."""
+    with file.open("r+b" if file.exists() else "w+b") as clock:
+        clock.write(OFFSET.pack(seconds))
+
+
 class Daemon:
     """A running `smsd run`; `close` ends it. `settings` are those of the YAML."""
 
     def __init__(self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True) -> None:
+        self._clock = directory / "clock"
+        """By how many seconds the daemon's clock of the world is off, once somebody has set it; see clocked.py."""
         self.port = free_port()
         self.file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
@@ -46,7 +55,12 @@ class Daemon:
     def start(self) -> None:
         """Starts it, again perhaps, on the same port."""
         with self._stderr.open("ab") as stderr:
-            command = [sys.executable, "-m", "smsd", "run", "--config", str(self.file)]
+            smsd = (
+                [str(Path(__file__).with_name("clocked.py")), str(self._clock)]
+                if self._clock.exists()
+                else ["-m", "smsd"]
+            )
+            command = [sys.executable, *smsd, "run", "--config", str(self.file)]
             self._process = subprocess.Popen(command, stderr=stderr)
 
     def __enter__(self) -> Self:
@@ -88,6 +102,10 @@ class Daemon:
             return all(states[name]["state"] == "open" for name in providers or states if states[name]["active"])
 
         eventually(all_open, timeout)
+
+    def set_clock(self, seconds: float) -> None:
+        """Its clock of the world is off by so much from now on. Once before `start`, so that there is one to set."""
+        set_clock(self._clock, seconds)
 
     def hup(self) -> None:
         self._process.send_signal(signal.SIGHUP)
