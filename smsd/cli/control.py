@@ -45,11 +45,12 @@ def pause(provider: str, as_json: bool, config: str) -> None:
 )
 @click.argument("provider", metavar="P", shell_complete=providers_named)
 @click.option("--campaign", metavar="C", help="Let a cancelled campaign through again, and change nothing else.")
+@click.option("--id", "request_id", metavar="ID", help="The same for one cancelled message.")
 @json_option
 @config_option
-def resume(provider: str, campaign: str | None, as_json: bool, config: str) -> None:
+def resume(provider: str, campaign: str | None, request_id: str | None, as_json: bool, config: str) -> None:
     """Go on after `smsd pause`. P `all`: with every provider."""
-    _carry_out(config, provider, as_json, {"command": "resume", "campaign": campaign})
+    _carry_out(config, provider, as_json, {"command": "resume", "campaign": campaign, "id": request_id})
 
 
 @click.command(
@@ -64,8 +65,9 @@ def resume(provider: str, campaign: str | None, as_json: bool, config: str) -> N
 def cancel(provider: str, campaign: str | None, request_id: str | None, as_json: bool, config: str) -> None:
     """End what waits of a campaign, at provider P or at all: each message gets its result `cancelled`.
 
-    Later messages of the campaign are cancelled as they come, until `smsd resume P --campaign C`. Exit code 75 if not
-    all that waits is cancelled after a minute: it goes on, and the same command again tells how far it is.
+    RabbitMQ's queues are read through for it, also while the provider is paused, closed or quiet. Later messages of
+    the campaign are cancelled as they come, until `smsd resume P --campaign C`. Exit code 75 if not all that waits is
+    cancelled after a minute: the same command again goes on, and tells how far it is.
     """
     if (campaign is None) == (request_id is None):
         raise click.UsageError("say what to cancel: --campaign C, or --id ID")
@@ -140,7 +142,8 @@ def _told(answer: dict[str, Any], command: dict[str, Any]) -> str:
     """An answer for people."""
     campaign = command.get("campaign")
     if command["command"] != "cancel":
-        return f"{answer['provider']}: campaign {campaign} goes on" if campaign else _state(answer)
+        what = f"campaign {campaign}" if campaign else f"message {command['id']}" if command.get("id") else ""
+        return f"{answer['provider']}: {what} goes on" if what else _state(answer)
     what = f"campaign {campaign}" if campaign else f"message {command['id']}"
     counted = f"{what}: {answer['cancelled_waiting']} cancelled"
     if campaign:  # of a single message nobody counts it

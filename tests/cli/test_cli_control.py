@@ -95,6 +95,13 @@ def test_a_campaign_is_cancelled_and_counted_and_let_through_again(scene: Scene)
     assert crm.final(crm.send(campaign="autumn"))["status"] == "sent"
 
 
+def test_one_message_is_cancelled_and_let_through_again(scene: Scene) -> None:
+    crm = scene.stage.crm
+    assert scene.run("cancel", "--id", "once-more", "p").exit_code == 0
+    assert crm.final(crm.send(id="once-more"))["status"] == "cancelled"
+    assert scene.run("resume", "p", "--id", "once-more").output == "p: message once-more goes on\n"
+
+
 def test_one_message_is_cancelled_by_its_id(scene: Scene) -> None:
     scene.run("pause", "q")
     id = scene.stage.crm.send(key="q")
