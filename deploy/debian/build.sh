@@ -69,6 +69,20 @@ files() {
     chmod -R u=rwX,go=rX "$doc"
 }
 
+# What is packed has to start, which on a Python that is new to it is not sure: it reads the configuration it comes with.
+# Without the site-packages of this machine, and as the script that users call.
+try_it() {
+    "$python" -I -S -B - "$site" "$opt/bin/smsd" <<'END' || { echo "the packaged smsd does not run" >&2; exit 1; }
+import runpy
+import sys
+
+site, script = sys.argv[1:]
+sys.path.insert(0, site)
+sys.argv = ["smsd", "check", "--config", "deploy/debian/smsd.yaml"]
+runpy.run_path(script, run_name="__main__")
+END
+}
+
 control() {
     install -d "$stage/DEBIAN"
     install -m 755 deploy/debian/{postinst,prerm,postrm} "$stage/DEBIAN"
@@ -81,6 +95,7 @@ control() {
 rm -rf "$stage"
 environment
 byte_code
+try_it
 files
 control
 dpkg-deb --root-owner-group -Zzstd --build "$stage" "dist/smsd_${version}_$arch.deb" >/dev/null

@@ -4,6 +4,9 @@ A type here takes raw text (from the file) as well as the Python value (from cod
 What a bound refuses is put into words from the JSON Schema of the field, with `errorMessage` where the bound alone
 would read badly; only what needs words of its own raises `rule`. Every duration is a float in seconds. As JSON each
 is written as it would be in the file.
+
+What pydantic calls is written in Python, even where a built-in would do: it reads signatures, and those of built-ins
+differ from one Python to the next (with `"…".format` nothing starts on 3.13).
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ class Secret:
         text = core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
         return core_schema.union_schema(
             [core_schema.is_instance_schema(cls), text],
-            serialization=core_schema.plain_serializer_function_ser_schema(repr),
+            serialization=core_schema.plain_serializer_function_ser_schema(cls.__repr__),
         )
 
 
@@ -123,7 +126,7 @@ Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(in_units, w
 Duration = Annotated[Seconds, Field(ge=0, le=YEAR), duration_spelt("from 0s to 366d")]
 Wait = Annotated[Seconds, Field(gt=0, le=YEAR), duration_spelt("above 0s, at most 366d")]
 Heartbeat = Annotated[Seconds, Field(ge=1, le=3600), duration_spelt("from 1s to 1h")]
-Code = Annotated[int, BeforeValidator(number), PlainSerializer("0x{:02X}".format, when_used="json")]
+Code = Annotated[int, BeforeValidator(number), PlainSerializer(lambda code: f"0x{code:02X}", when_used="json")]
 Octet = Annotated[int, BeforeValidator(number), code(0, 0xFF)]
 CommandStatus = Annotated[Code, code(0, 0xFFFFFFFF)]
 FailStatus = Annotated[Code, code(1, 0xFFFFFFFF)]  # 0 would confirm what is not safe yet
@@ -206,7 +209,7 @@ AmqpUrl = Annotated[
 HexBytes = Annotated[
     bytes,
     BeforeValidator(hex_bytes),
-    PlainSerializer(bytes.hex, when_used="json"),
+    PlainSerializer(lambda octets: octets.hex(), when_used="json"),
     Field(max_length=0xFFFF),
     spelt(r"^([0-9A-Fa-f]{2})*$", "bytes in hexadecimal, two digits each"),
 ]

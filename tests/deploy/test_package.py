@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,20 @@ def test_the_wheel_runs_in_a_clean_environment_and_misses_no_file(wheel: Path, t
 
 def files(package: Path) -> set[Path]:
     return {path.relative_to(package) for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+
+def test_fault_p1_a_package_that_does_not_start_is_not_built(tmp_path: Path) -> None:
+    """As on a Python that is too new for it: its settings can't be imported."""
+    tree = tmp_path / "tree"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    (tree / ".venv").symlink_to(ROOT / ".venv")
+    scalars = tree / "smsd" / "settings" / "scalars.py"
+    scalars.write_text(scalars.read_text() + "\nint.no_such_attribute\n")
+    subprocess.run([tree / "deploy" / "wheel.sh"], check=True, stdout=subprocess.DEVNULL)
+    build = subprocess.run([tree / "deploy" / "debian" / "build.sh"], capture_output=True, text=True, check=False)
+    assert build.returncode == 1, build.stdout
+    assert "the packaged smsd does not run" in build.stderr
+    assert list(tree.glob("dist/*.deb")) == []
