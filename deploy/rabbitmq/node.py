@@ -10,6 +10,10 @@ only together with its start time.
 
     python deploy/rabbitmq/node.py start --dir D [--port P]      # prints the url; stays up until `stop --dir D`
 
+It runs the machine's own RabbitMQ, or the one of another Debian whose files are in a directory (`root`): /usr of that
+one lies over the machine's, for the node's processes only (a mount namespace, for which one has to be root); all else,
+network, /proc, /tmp and the node's directory, is the machine's.
+
 Only the standard library, since it must run before there is a venv.
 """
 
@@ -111,6 +115,14 @@ class Child:
                 _wait_until(lambda: not self.alive(), patience)
 
 
+def within(root: Path | None, argv: list[str]) -> list[str]:
+    """The command that runs `argv` with the programs of the Debian under `root`, in the same process."""
+    if root is None:
+        return argv
+    over = 'mount --bind "$0/usr" /usr && exec "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", over, str(root), *argv]
+
+
 @dataclass(frozen=True)
 class Ports:
     amqp: int
@@ -123,9 +135,20 @@ class Node:
 
     It ends with the Python process that started it, however that ends; a `detached` one stays until `stop`.
     Start it from the main thread: its life is tied to the thread that starts it (prctl(2), PR_SET_PDEATHSIG).
+    `root` is another Debian's, see above; `settings` are more lines of rabbitmq.conf, read at each start.
     """
 
-    def __init__(self, directory: Path | str | None = None, *, port: int | None = None, detached: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path | str | None = None,
+        *,
+        port: int | None = None,
+        detached: bool = False,
+        root: Path | None = None,
+        settings: str = "",
+    ) -> None:
+        self._root = root
+        self._settings = settings
         self._temporary = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="smsd-rabbit-") if directory is None else directory).resolve()
         self._record = self.directory / "node.json"
@@ -172,7 +195,7 @@ class Node:
         """
         if self.running:
             return
-        if not (RABBITMQ_BIN / "rabbitmq-server").exists():
+        if not Path(f"{self._root or ''}{RABBITMQ_BIN}/rabbitmq-server").exists():
             raise NodeError("RabbitMQ is not installed: run deploy/setup.sh, or apt-get install rabbitmq-server")
         self._check_ports()
         self._prepare()
@@ -212,11 +235,17 @@ class Node:
 
         Raises NodeError with rabbitmqctl's own words.
         """
-        argv = [str(RABBITMQ_BIN / "rabbitmqctl"), "--quiet", *args]
-        done = subprocess.run(argv, env=self._environment(), capture_output=True, text=True, check=False)
+        done = self.run(str(RABBITMQ_BIN / "rabbitmqctl"), "--quiet", *args)
         if done.returncode != 0:
             raise NodeError(f"rabbitmqctl {' '.join(args)}: {(done.stderr or done.stdout).strip()}")
         return done.stdout
+
+    def run(self, *argv: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a program to which `rabbitmqctl` is that of this node, whatever comes of it."""
+        own = self._environment()
+        env = {**own, "PATH": f"{RABBITMQ_BIN}:{own['PATH']}", **environment}
+        command = within(self._root, [*argv])
+        return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
     def _check_ports(self) -> None:
         """Otherwise the stranger on the port would be taken for the node."""
@@ -231,7 +260,7 @@ class Node:
 
     def _prepare(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(amqp=self.port))
+        (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(amqp=self.port) + self._settings)
         (self.directory / "enabled_plugins").write_text("[].\n")
         cookie = self.directory / ".erlang.cookie"
         if not cookie.exists():
@@ -266,7 +295,7 @@ class Node:
 
     def _spawn(self, *argv: str) -> Child:
         tied = [] if self._detached else ["setpriv", "--pdeathsig", "TERM"]
-        return Child.spawn([*tied, *argv], self._environment(), self.directory / "output.log")
+        return Child.spawn([*tied, *within(self._root, [*argv])], self._environment(), self.directory / "output.log")
 
     def _start_epmd(self) -> None:
         """An epmd of our own, started first: otherwise the node starts a daemon whose pid nobody knows."""

@@ -22,7 +22,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     run = run.parent if run.name.startswith("popen-") else run
     with (run / "built.lock").open("w") as lock, ThreadPoolExecutor(1) as aside:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = aside.submit(debian_root, ROOT / ".run")
+        root = aside.submit(debian_root)
         paths = run / "built"
         if not paths.exists():
             wheel = _told("deploy/wheel.sh")

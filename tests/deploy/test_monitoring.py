@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from rig import debian
+from rig.rabbit import private_node
 
 from smsd.links.meter import table
 from smsd.links.meter.meter import PrometheusMeter
@@ -28,7 +30,9 @@ EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"]
 
 
 def promtool(*arguments: str, cwd: Path = PROMETHEUS) -> str:
-    done = subprocess.run(["promtool", *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    """The machine's, or the one of the release that is tested against."""
+    command = private_node.within(debian.programs(), ["promtool", *arguments])
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 

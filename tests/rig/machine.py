@@ -6,14 +6,13 @@ The network is the machine's own, so that a broker or a simulator on 127.0.0.1 c
 """
 
 import contextlib
-import fcntl
 import os
 import platform
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Self
 
+from rig import debian
 from rig.patience import eventually
 
 BOOT = Path(__file__).with_name("boot.sh")
@@ -22,29 +21,14 @@ PACKAGES = "systemd,systemd-sysv,python3"
 """What the root has besides Debian's essential packages: nothing that smsd's package does not depend on."""
 
 
-def debian_root(place: Path) -> Path:
-    """A root of this machine's release under `place`, made by debootstrap unless an earlier run has (half a minute)."""
+def debian_root() -> Path:
+    """A root of this machine's release, made by debootstrap unless an earlier run has (half a minute)."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    root = place / f"debian-{release}"
-    place.mkdir(exist_ok=True)
-    with (place / f"debian-{release}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            _debootstrap(release, root)
-    return root
-
-
-def _debootstrap(release: str, root: Path) -> None:
-    begun = root.with_suffix(".begun")
-    shutil.rmtree(begun, ignore_errors=True)
-    main = ["Identifier: Packages", f"Release: {release}", "Component: main"]
-    look = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *main]
-    mirror = subprocess.run(look, check=True, capture_output=True, text=True).stdout.split()[0]
-    make = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(begun), mirror]
-    made = subprocess.run(["unshare", "--mount", *make], capture_output=True, text=True)
-    assert made.returncode == 0, made.stdout[-2000:] + made.stderr
-    (begun / "etc/systemd/system/console-getty.service").symlink_to("/dev/null")  # there is no console to log in at
-    begun.rename(root)
+    made = debian.root(release, PACKAGES, f"debian-{release}")
+    getty = made / "etc/systemd/system/console-getty.service"  # there is no console to log in at
+    with contextlib.suppress(FileExistsError):
+        getty.symlink_to("/dev/null")
+    return made
 
 
 class Machine:

@@ -21,6 +21,8 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
+from rig import debian
+
 Body = dict[str, Any] | bytes
 Until = int | Callable[[list["Message"]], bool] | None
 
@@ -43,7 +45,14 @@ def _load_node_module() -> Any:
 
 
 private_node = _load_node_module()
-Node = private_node.Node
+
+
+class Node(private_node.Node):
+    """A private node (deploy/rabbitmq/node.py) of the RabbitMQ to test against, see rig.debian."""
+
+    def __init__(self, directory: Path | str | None = None, **options: Any) -> None:
+        super().__init__(directory, root=debian.programs(), **options)
+
 
 _numbers = itertools.count(1)
 

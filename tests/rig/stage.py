@@ -1,5 +1,6 @@
 """All that one test of the daemon needs, and all of it gone afterwards."""
 
+import os
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,13 @@ from rig.daemon import Daemon, provider
 from rig.forward import Forward
 from rig.smsc import Simulator
 
+QUEUE_TYPE = os.environ.get("SMSD_TEST_QUEUES", "classic")
+
 
 class Stage:
     """Names of its own on a broker, and the processes of one test. Queues are classic for speed unless told."""
 
-    def __init__(self, url: str, prefix: str, directory: Path, queue_type: str = "classic") -> None:
+    def __init__(self, url: str, prefix: str, directory: Path, queue_type: str = QUEUE_TYPE) -> None:
         self.url = url
         self.prefix = prefix
         self.directory = directory
