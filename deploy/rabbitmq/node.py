@@ -244,8 +244,10 @@ class Node:
         """Run a program to which `rabbitmqctl` is that of this node, whatever comes of it."""
         own = self._environment()
         env = {**own, "PATH": f"{RABBITMQ_BIN}:{own['PATH']}", **environment}
-        command = within(self._root, [*argv])
-        return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        command, quiet = within(self._root, [*argv]), subprocess.DEVNULL
+        return subprocess.run(
+            command, env=env, stdin=quiet, capture_output=True, text=True, check=False, timeout=START_SECONDS
+        )
 
     def _check_ports(self) -> None:
         """Otherwise the stranger on the port would be taken for the node."""

@@ -19,11 +19,13 @@ vhost=${1:-/}
 prefix=${2:-sms}
 own=$(printf '%s' "$prefix" | sed 's/[.]/[.]/g')
 
-account() { # name, password: by stdin, so that no list of processes shows it
+# Passwords go by stdin, so that no list of processes shows them. rabbitmqctl of RabbitMQ 4 reads it only when it has
+# no more arguments than these two; with --quiet it would wait for ever (4.0) or crash (4.3).
+account() { # name, password
     if rabbitmqctl --quiet list_users --no-table-headers | cut -f1 | grep -qx "$1"; then
-        printf '%s\n' "$2" | rabbitmqctl --quiet change_password "$1"
+        printf '%s\n' "$2" | rabbitmqctl change_password "$1" >/dev/null
     else
-        printf '%s\n' "$2" | rabbitmqctl --quiet add_user "$1"
+        printf '%s\n' "$2" | rabbitmqctl add_user "$1" >/dev/null
     fi
 }
 

@@ -1,7 +1,6 @@
 """RabbitMQ as deploy/ and config/ set it up: the definitions, and two users with no more rights than they need."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +34,8 @@ class Broker:
 
     def grant(self, declare: str) -> None:
         """deploy/rabbitmq/permissions.sh, with this node's rabbitmqctl."""
-        own = self.node._environment()
-        own["PATH"] = f"/usr/lib/rabbitmq/bin:{own['PATH']}"
         script = ROOT / "deploy" / "rabbitmq" / "permissions.sh"
-        done = subprocess.run(
-            [str(script)], env={**own, **PASSWORDS, "DECLARE": declare}, capture_output=True, text=True, check=False
-        )
+        done = self.node.run(str(script), **PASSWORDS, DECLARE=declare)
         assert (done.returncode, done.stderr) == (0, "")
 
     def url(self, user: str) -> str:
