@@ -1,8 +1,10 @@
 # Each target is one or two lines that could as well be typed.
-.PHONY: help demo test quirks check bench chaos fuzz wheel deb clean
+RELEASES ?= trixie forky
+
+.PHONY: help demo test test-brokers quirks check bench chaos fuzz wheel deb clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## a broker, two providers and smsd on this machine, and messages going through (KEEP=1 leaves it running)
 	deploy/setup.sh demo
@@ -12,6 +14,14 @@ test: ## set up, check, and run the tests (ARGS="tests/core -k text")
 	deploy/setup.sh test
 	$(MAKE) --no-print-directory check
 	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+test-brokers: ## what meets a broker, on RabbitMQ 4.0 and 4.3 from Debian 13 and the next (RELEASES=trixie ARGS="-k text")
+	deploy/setup.sh test
+	for release in $(RELEASES); do .venv/bin/python tests/rig/debian.py $$release || exit; done
+	for release in $(RELEASES); do \
+		SMSD_TEST_DEBIAN=$$release SMSD_TEST_QUEUES=quorum .venv/bin/python -m pytest --numprocesses 2 --dist worksteal \
+			$$(cat tests/brokers/selection) $(ARGS) || failed="$$failed $$release"; \
+	done; test -z "$$failed" || { echo "failed on:$$failed"; exit 1; }
 
 quirks: ## the quirks of SMSCs that we survive, by number, each line a test (tests/quirks)
 	@deploy/setup.sh test
