@@ -86,6 +86,7 @@ class _Reading:
         self.secrets = secrets
         self.folder = os.path.dirname(problems.file)
         self.places: dict[str, Place] = {}  # what each provider is made of
+        self.good: dict[Path, tuple[Provider, Place]] = {}  # `defaults` and providers, the same way
         self.rest: Settings | None = None  # what is good of a file that is not
 
     def settings(self) -> Settings | None:
@@ -139,6 +140,8 @@ class _Reading:
         if "password" in values:
             values["password"] = self.secret(place.inner["password"], (*path, "password")) or Secret("")
         provider = self.checked(Provider, place, path, values)
+        if provider:
+            self.good[path] = provider, place
         for inside, sentence in rules.provider_warnings(provider) if provider else ():
             self.problems.add(follow(place, inside)[0].mark, (*path, *inside), sentence, warning=True)
         return provider
@@ -154,9 +157,16 @@ class _Reading:
         if settings is None:
             with suppress(ValidationError):
                 self.rest = Settings.model_validate({key: values[key] for key in LOOKED_AT if key in values})
+        else:
+            self.check_receipt_waits(settings.journal.keep)
         for inside, sentence in rules.settings_warnings(settings) if settings else ():
             self.problems.add(follow(self.root, inside)[0].mark, inside, sentence, warning=True)
         return settings
+
+    def check_receipt_waits(self, keep: float) -> None:
+        for path, (provider, place) in self.good.items():
+            if sentence := rules.receipt_wait_problem(provider, keep):
+                self.problems.add(follow(place, ("receipt_wait",))[0].mark, (*path, "receipt_wait"), sentence)
 
     def secret(self, place: Place, path: Path) -> Secret | None:
         """Fetch what a password's value points to; one that can't be had is a problem, and empty."""

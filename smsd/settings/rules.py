@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from smsd.settings.model import BindKind, Provider, Settings
 from smsd.settings.problems import Path
+from smsd.settings.scalars import in_units
 
 # Names with a meaning of their own in routing keys and events.
 RESERVED = frozenset({"smsd", "all", "unknown", "default"})
@@ -56,6 +57,14 @@ def provider_warnings(provider: Provider) -> Iterator[tuple[Path, str]]:
     for key in NOT_ACTIVE_YET:
         if getattr(provider, key) is not None:
             yield (key,), NOT_ACTIVE
+
+
+def receipt_wait_problem(provider: Provider, keep: float) -> str | None:
+    """Return what is wrong with a receipt_wait that outlasts the memory of what is waited for; `keep` in seconds."""
+    wait = provider.receipt_wait
+    if wait is None or wait <= keep:
+        return None
+    return f"must not be above journal.keep, which is {in_units(keep)}: by then the message is forgotten"
 
 
 def loopback(listen: str) -> bool:
