@@ -42,5 +42,9 @@ class JournalDamaged(Exception):
     """The journal's file can't be used; the sentence says why, and what to do."""
 
 
+class RecordUnreadable(Exception):
+    """What the journal has of one message is nothing that this smsd can read; the sentence says why."""
+
+
 class JournalHeld(Exception):
     """Another daemon has the journal open."""

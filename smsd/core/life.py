@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from smsd.core.contract import SendRequest, dumps
+from smsd.core.errors import RecordUnreadable
 from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
 from smsd.core.publication import Publication
 
@@ -26,6 +27,10 @@ HELD = "held"
 """The request rests at the broker until its time has come."""
 PDU = "pdu"
 """What went over the wire, where operators asked for that; it makes nothing true."""
+
+
+NORMAL = 1
+"""The priority of a record that names none."""
 
 
 class Step(NamedTuple):
@@ -58,6 +63,7 @@ def head(message: Message) -> str:
             "receipt": message.receipt_asked,
             "resend": message.resend,
             "reference": message.reference,
+            "cut": message.cut,
             "correlation_id": message.correlation_id,
             "reply_to": message.reply_to,
             "traceparent": message.traceparent,
@@ -96,41 +102,54 @@ def facts_of_whole(message: Message, age: float | None = None) -> dict[str, Any]
 def revive(
     message_id: str, fingerprint: bytes, written: str, steps: Iterable[Step], result: Publication | None
 ) -> Message:
-    """The message of a head and its steps. It rests (`held`) until a delivery of it comes; its parts have no octets."""
-    told = json.loads(written)
+    """The message of a head and its steps. It rests (`held`) until a delivery of it comes; its parts have no octets.
+
+    Raises RecordUnreadable.
+    """
+    try:
+        message = _of_head(message_id, fingerprint, json.loads(written))
+        for step in steps:
+            _take(message, step)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RecordUnreadable(f"the journal's record of it can't be read: {error!r}") from error
+    message.todo.extend(part for part in message.parts if part.status == WAITING and message.ending is None)
+    message.in_flight = sum(part.status == IN_FLIGHT for part in message.parts)
+    message.result = result
+    return message
+
+
+def _of_head(message_id: str, fingerprint: bytes, told: dict[str, Any]) -> Message:
+    """What an older version did not write down yet is as it was then: absent."""
     request = SendRequest.model_construct(
         id=message_id,
-        to=told["to"],
+        to=told.get("to", ""),
         text="",
-        campaign=told["campaign"],
-        callback=told["callback"],
-        expires_at=told["expires_at"],
+        campaign=told.get("campaign"),
+        callback=told.get("callback"),
+        expires_at=told.get("expires_at"),
     )
+    costs = told.get("costs") or [1]
     message = Message(
         message_id,
         request,
         told["provider"],
-        told["priority"],
+        told.get("priority", NORMAL),
         fingerprint,
-        told["received_at"],
-        told["recipient"],
-        told["sender"],
-        told["encoding"],
-        told["segments"],
-        [Part(n, b"", cost) for n, cost in enumerate(told["costs"], 1)],
-        told["receipt"],
-        told["resend"],
-        told["correlation_id"],
-        tuple(told["reply_to"]),
-        told["traceparent"],
+        told.get("received_at", 0.0),
+        told.get("recipient", ""),
+        told.get("sender", ""),
+        told.get("encoding", ""),
+        told.get("segments", sum(costs)),
+        [Part(n, b"", cost) for n, cost in enumerate(costs, 1)],
+        told.get("receipt", False),
+        told.get("resend", False),
+        told.get("correlation_id"),
+        tuple(told.get("reply_to", ())),
+        told.get("traceparent"),
     )
-    message.reference = told["reference"]
+    message.reference = told.get("reference")
+    message.cut = told.get("cut")
     message.held = True
-    for step in steps:
-        _take(message, step)
-    message.todo.extend(part for part in message.parts if part.status == WAITING and message.ending is None)
-    message.in_flight = sum(part.status == IN_FLIGHT for part in message.parts)
-    message.result = result
     return message
 
 
@@ -154,7 +173,7 @@ def _take(message: Message, step: Step) -> None:
     elif step.kind == RESULT:
         message.status = facts["status"]
         message.corrects = facts.get("corrects")
-        message.done_at = step.at if facts["final"] else None
+        message.done_at = step.at if facts.get("final") else None
     if "ending" in facts:
         message.ending = Ending(**facts["ending"])
     message.possible_duplicate = facts.get("possible_duplicate", message.possible_duplicate)

@@ -93,6 +93,8 @@ class Message:
     """The command_status of the last refusal."""
     reference: int | None = None
     """Concatenation reference of its segments."""
+    cut: str | None = None
+    """What its segments have in common that the handset joins them by, see core.compose; None if nobody knows."""
     ending: Ending | None = None
     """Decided, but not told before the last segment in flight has its answer."""
     result: Publication | None = None
@@ -223,6 +225,8 @@ class Known:
     """While something may still follow."""
     result: Publication | None
     """The last result."""
+    unreadable: str | None = None
+    """Why nobody can say what became of it, where its record is none that this smsd can read."""
 
 
 def _receipt_reason(part: Part) -> str:

@@ -72,6 +72,10 @@ class Journal(Protocol):
         """Why nothing can be made safe for now; it is tried again by itself."""
 
     @property
+    def full(self) -> bool:
+        """Too much waits to be committed, or has waited too long: take nothing new."""
+
+    @property
     def new(self) -> bool:
         """It was made in this run: of what was handed over before, it knows nothing."""
 

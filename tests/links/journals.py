@@ -5,9 +5,10 @@ import functools
 import inspect
 import json
 import shutil
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rig.messages import message, request
 from smsd.core.message import Known, Message, Part
 from smsd.core.publication import Publication
 from smsd.flow.supervisor import Supervisor
+from smsd.links.journal.calendar import Clock
 from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 from smsd.links.journal.journal import SqliteJournal
@@ -34,10 +36,43 @@ def in_a_loop(scene: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
+class Machine(Clock):
+    """The clocks of a machine, as a test sets them."""
+
+    def __init__(self, wall: float = 1_000_000.0) -> None:
+        self._wall = wall
+        self._uptime = 100.0
+        self._boot = 1
+
+    def wall(self) -> float:
+        return self._wall
+
+    def uptime(self) -> float:
+        return self._uptime
+
+    def boot(self) -> str:
+        return f"boot-{self._boot}"
+
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self._wall += seconds
+        self._uptime += seconds
+
+    def set(self, seconds: float) -> None:
+        """Somebody sets the wall clock, back if negative."""
+        self._wall += seconds
+
+    def reboot(self, seconds: float = 60.0) -> None:
+        """It was off for so long."""
+        self._wall += seconds
+        self._uptime = 5.0
+        self._boot += 1
+
+
 @contextmanager
-def opened(path: Path, keep: float = KEEP) -> Iterator[File]:
+def opened(path: Path, keep: float = KEEP, clock: Clock | None = None) -> Iterator[File]:
     """The file, closed afterwards."""
-    file = File(str(path), "process", keep)
+    file = File(str(path), "process", keep, clock)
     try:
         yield file
     finally:
@@ -98,9 +133,9 @@ class Told(SqliteJournal):
 
 
 @asynccontextmanager
-async def journal(path: Path, keep: float = KEEP) -> AsyncIterator[Told]:
+async def journal(path: Path, keep: float = KEEP, clock: Clock | None = None) -> AsyncIterator[Told]:
     """An open journal; nothing may have gone wrong in it by the end."""
-    made = Told(File(str(path), "process", keep))
+    made = Told(File(str(path), "process", keep, clock))
     try:
         yield made
         assert made.damages == []
@@ -142,3 +177,45 @@ def result(status: str = "sent", message_id: str = "order-1") -> Publication:
 
 def ignore(*_: Any) -> None:
     """For whoever must be called back and does not care."""
+
+
+PARTITION_2 = """
+    CREATE TABLE message_{0} (no INTEGER PRIMARY KEY, id TEXT NOT NULL, fingerprint BLOB NOT NULL, head TEXT NOT NULL);
+    CREATE TABLE step_{0} (no INTEGER NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,
+        n INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (no, seq)) WITHOUT ROWID;
+    CREATE TABLE smsc_id_{0} (name TEXT PRIMARY KEY, no INTEGER NOT NULL, n INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE result_{0} (no INTEGER PRIMARY KEY, exchange TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+        message_id TEXT NOT NULL, correlation_id TEXT, headers TEXT NOT NULL);
+    CREATE TABLE event_{0} (seq INTEGER PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, body BLOB NOT NULL);
+    CREATE INDEX message_{0}_id ON message_{0} (id);
+"""
+"""A partition as da375b4 made it, where a file had version 2."""
+
+FILE_1 = """
+    CREATE TABLE run (number INTEGER PRIMARY KEY, at REAL NOT NULL);
+    CREATE TABLE outbox (seq INTEGER PRIMARY KEY, exchange TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL,
+        message_id TEXT NOT NULL, type TEXT NOT NULL, correlation_id TEXT, headers TEXT NOT NULL,
+        reply_to TEXT NOT NULL, ordering TEXT NOT NULL);
+    CREATE TABLE intent (seq INTEGER PRIMARY KEY, part INTEGER NOT NULL, no INTEGER NOT NULL, n INTEGER NOT NULL);
+    CREATE TABLE parked (seq INTEGER PRIMARY KEY, at REAL NOT NULL, provider TEXT NOT NULL, pdu BLOB NOT NULL);
+    CREATE TABLE standing (provider TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (provider, kind, value)) WITHOUT ROWID;
+    CREATE TABLE awaiting (no INTEGER PRIMARY KEY, part INTEGER NOT NULL, provider TEXT NOT NULL, due REAL NOT NULL);
+    CREATE INDEX awaiting_due ON awaiting (provider, due);
+    PRAGMA user_version = 1;
+"""
+FILE_2 = """
+    CREATE TABLE tally (slot INTEGER NOT NULL, provider TEXT NOT NULL, campaign TEXT NOT NULL, status TEXT NOT NULL,
+        count INTEGER NOT NULL, PRIMARY KEY (slot, provider, campaign, status)) WITHOUT ROWID;
+    PRAGMA user_version = 2;
+"""
+
+
+def old_file(path: Path, version: int, *starts: int, rows: str = "") -> None:
+    """A journal of version 1 or 2 with partitions that start then, and rows."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(FILE_1 + (FILE_2 if version == 2 else ""))
+        for start in starts:
+            db.executescript(PARTITION_2.format(start))
+        db.executescript(f"BEGIN; {rows}; COMMIT")

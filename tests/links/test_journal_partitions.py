@@ -1,6 +1,5 @@
 """Partitions: what has ended is forgotten after `keep`, what has not moves on with all that is known of it."""
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,12 +19,12 @@ def path(tmp_path: Path) -> Path:
 
 
 class Clock:
-    """The wall clock of journals and their files."""
+    """The clocks of journals and their files, which agree."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = 1_000_000.0
-        stand_in = SimpleNamespace(time=lambda: self.now, perf_counter=time.perf_counter)
-        for module in ("batch", "file", "journal"):
+        stand_in = SimpleNamespace(time=lambda: self.now, clock_gettime=lambda _: self.now, CLOCK_BOOTTIME=7)
+        for module in ("calendar", "journal"):
             patch.setattr(f"smsd.links.journal.{module}.time", stand_in)
 
     async def forget(self, j: Told) -> list[int]:

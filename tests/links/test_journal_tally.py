@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import called, in_a_loop, journal, opened, result
+from journals import Machine, called, in_a_loop, journal, old_file, opened, result
 from rig.messages import request
 
 from smsd.core.publication import Publication
-from smsd.links.journal import file as files
 from smsd.links.journal import journal as journals
 from smsd.links.journal.batch import Batch, Question
 from smsd.links.journal.file import DiskTrouble, File, Reading
@@ -130,23 +129,20 @@ def test_a_span_begins_with_the_slot_it_begins_in_and_ends_before_the_one_it_end
 
 
 def test_counts_are_forgotten_with_what_they_counted(path: Path) -> None:
-    with opened(path, keep=4 * DAY) as file:
+    machine = Machine(MIDNIGHT)
+    with opened(path, 4 * DAY, machine) as file:
         for day in range(8):
-            file.rotate(float(MIDNIGHT + day * DAY))
+            file.rotate(file.now())
             counted(file, MIDNIGHT + day * DAY, sent=1)
+            machine.wait(DAY)
         slots = [slot for (slot,) in file.all("SELECT slot FROM tally ORDER BY slot")]
         assert slots == [MIDNIGHT + day * DAY for day in range(3, 8)]
 
 
-def test_a_file_from_before_there_was_a_tally_gets_one_and_can_be_read_until_then(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(files, "MIGRATIONS", files.MIGRATIONS[:1])
-        with opened(path) as file:
-            file.write({"parked": [(1, 1000.0, "p", b"x")]}, {})
+def test_a_file_from_before_there_was_a_tally_gets_one_and_can_be_read_until_then(path: Path) -> None:
+    old_file(path, 1, rows="INSERT INTO parked VALUES (1, 1000.0, 'p', x'00')")
     assert read(path) == {}
     with opened(path) as file:
         counted(file, 1000.0, sent=2)
         assert tally(file, 0.0) == {"p": {"sent": 2}}
-        assert file.all("SELECT * FROM parked") == [(1, 1000.0, "p", b"x")]
+        assert file.all("SELECT seq, provider, pdu FROM parked") == [(1, "p", b"\0")]

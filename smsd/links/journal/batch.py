@@ -38,6 +38,10 @@ class Batch:
         self.then: list[Told] = []
         self.held: list[Message] = []
         """Messages that must not be read from the file before this is in it."""
+        self.told = 0
+        """Rows, questions and call-backs of it."""
+        self.octets = 0
+        """Octets of theirs."""
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.gone or self.results or self.standing or self.questions or self.then)
@@ -49,9 +53,10 @@ class Batch:
     def commit(self, file: File) -> float:
         """Writes all of it, then answers the questions; returns the seconds it took. Called in the journal's thread."""
         began = time.perf_counter()
-        now = time.time()
+        now = file.now()
         file.rotate(now)
-        file.write(self.rows, self.gone, tallied(self.results, now))
+        file.mark_time()
+        file.write(self.rows, self.gone, tallied(self.results, file.calendar.wall()))
         self.results.clear()  # the rest may fail, and then all of this is done again: counting is not
         for provider, kind, value, on in self.standing:
             file.stand(provider, kind, value, on, now)

@@ -1,6 +1,7 @@
 """Commits: what is told in one turn of the loop goes together, in a thread, one commit at a time.
 
-What is told while one is under way is the next one. A commit that the disk refuses is kept and tried again.
+What is told while one is under way is the next one. A commit that the disk refuses is kept and tried again. How much
+may wait meanwhile is bounded: `full` asks those who bring new things to keep them.
 """
 
 import asyncio
@@ -27,6 +28,15 @@ EVERY = 0.002
 AT_ONCE = 8
 """Commits that need not wait for that, after a rest: a single message must not."""
 
+
+HANGS = 5.0
+"""Seconds after which a commit under way is taken for one that hangs, as on a disk that is about to die."""
+
+TOLD_MAX = 50_000
+"""Rows, questions and call-backs that may wait: about 12 000 deliver_sm, 50 MB."""
+
+OCTETS_MAX = 64 * 1024 * 1024
+"""Octets of results, inbound messages and PDUs that may wait."""
 
 QUESTIONS = 1_000
 """Questions answered behind one commit, so that its thread does not keep the others waiting."""
@@ -67,6 +77,17 @@ class Commits:
         self._idle = asyncio.Event()
         self.trouble: str | None = None
         """Why nothing can be committed for now."""
+        self.waiting = 0
+        """Rows, questions and call-backs that are told and not committed yet."""
+        self.octets = 0
+        """Octets of theirs, as far as those count who tell them."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits, or for so long, that nothing new should come."""
+        return (
+            self.trouble is not None or self.under_way > HANGS or self.waiting >= TOLD_MAX or self.octets >= OCTETS_MAX
+        )
 
     @property
     def under_way(self) -> float:
@@ -76,12 +97,20 @@ class Commits:
     def drop(self, table: str, number: int) -> None:
         """A row that is not needed any more."""
         self.batch.gone[table].append(number)
+        self._count()
         self.soon()
 
-    def put(self, table: str, row: tuple[Any, ...]) -> None:
-        """A row to write."""
+    def put(self, table: str, row: tuple[Any, ...], octets: int = 0) -> None:
+        """A row to write; `octets` is how much of memory it takes, where that may be much."""
         self.batch.rows[table].append(row)
+        self._count(octets)
         self.soon()
+
+    def _count(self, octets: int = 0) -> None:
+        self.batch.told += 1
+        self.batch.octets += octets
+        self.waiting += 1
+        self.octets += octets
 
     def ask(self, kind: str, about: Any) -> Question:
         """Something to look for once all that is told is written; `then` comes after the answer."""
@@ -90,11 +119,13 @@ class Commits:
             self.batch = Batch()
         question = Question(kind, about)
         self.batch.questions.append(question)
+        self._count()
         return question
 
     def then(self, message: Message | None, act: Callable[..., Any], *arguments: Any) -> None:
         """Calls back once all that is told is committed; `message` is whom a failure of `act` costs."""
         self.batch.then.append((message, act, arguments))
+        self._count()
         self.soon()
 
     def soon(self) -> None:
@@ -135,11 +166,14 @@ class Commits:
         if error is not None:
             sentence = str(error) if isinstance(error, JournalDamaged) else f"journal: {error!r}"
             self._closed = True
+            self._idle.set()
             self._on_damage(sentence)
             return
         if self.trouble is not None:
             self.trouble = None
             self._on_trouble("")
+        self.waiting -= batch.told
+        self.octets -= batch.octets
         self._on_commit(batch.records, done.result())
         self._call_back(deque(batch.then))
 
@@ -169,11 +203,13 @@ class Commits:
 
     async def close(self, timeout: float) -> None:
         """Commits what is told, waiting at most `timeout` seconds, and closes the file."""
-        if not self._closed and (self.batch or self._full or self._busy):
-            try:
-                await asyncio.wait_for(self._idle.wait(), timeout)
-            except TimeoutError:
-                log.warning("journal", detail="closed before everything was committed")
+        try:
+            async with asyncio.timeout(timeout):
+                while not self._closed and (self.batch or self._full or self._busy):
+                    self._idle.clear()  # it is set since the commit before, and what is told since is not under way yet
+                    await self._idle.wait()
+        except TimeoutError:
+            log.warning("journal", detail="closed before everything was committed")
         self._closed = True
         self._thread.shutdown()
         self._file.close()

@@ -2,20 +2,24 @@
 
 What belongs to messages lies in partitions, one set of tables per span of time, so that forgetting is a DROP. What is
 only passing through (outbox, intents without outcome, parked PDUs) lies in tables of its own and is deleted one by one.
-One thread at a time may use a `File`.
+One thread at a time may use a `File`. Partitions and ages are in the journal's own time, see calendar.
 """
 
 import fcntl
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import structlog
+
 from smsd.core.errors import JournalDamaged, JournalHeld
+from smsd.links.journal.calendar import Calendar, Clock, Mark
+
+log = structlog.get_logger("smsd.journal")
 
 Row = tuple[Any, ...]
 
@@ -28,6 +32,12 @@ CHECKED_MAX = 256 * 1024 * 1024
 CHECKPOINT = 1000
 """Pages of 4 KiB in the write-ahead log at which they are moved to the file itself. On a disk with less than 32 MB of
 room it is fewer: a log that has filled the disk leaves no room to move anything."""
+
+MARKED = 60.0
+"""Seconds after which the file is told the time again: so much is lost of it when the machine is booted anew."""
+
+NAMED = 10
+"""Ids of forgotten requests that a line of the log names."""
 
 CHUNK = 100
 """Rows of one statement: few statements mean few hand-overs of the interpreter's lock to the loop's thread."""
@@ -63,6 +73,11 @@ MIGRATIONS = (
     CREATE TABLE tally (slot INTEGER NOT NULL, provider TEXT NOT NULL, campaign TEXT NOT NULL, status TEXT NOT NULL,
         count INTEGER NOT NULL, PRIMARY KEY (slot, provider, campaign, status)) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE clock (at REAL NOT NULL, boot TEXT NOT NULL, uptime REAL NOT NULL, used INTEGER NOT NULL);
+    CREATE TABLE moved (no INTEGER PRIMARY KEY);
+    CREATE TABLE counted (slot INTEGER PRIMARY KEY, last REAL NOT NULL);
+    """,
 )
 """What leads from each version to the next; a file's version is how many of them it has had."""
 
@@ -70,16 +85,20 @@ RETRYABLE = ("full", "disk i/o error", "readonly", "unable to open", "locked")
 """Words of SQLite's for what passes, or what an operator can mend while we wait."""
 
 
+UNDECODABLE = "Could not decode to UTF-8"
+"""Words of it for a text that is no text: what is readable of the row is read, others do not suffer for it."""
+
+
 class DiskTrouble(Exception):
     """The file can't be written for now; nothing of the commit has happened."""
 
 
 class File:
-    """An open journal. `path` may not exist yet."""
+    """An open journal. `path` may not exist yet; `keep` is in seconds."""
 
-    def __init__(self, path: str, durability: str, keep: float) -> None:
+    def __init__(self, path: str, durability: str, keep: float, clock: Clock | None = None) -> None:
         self.path = path
-        self._keep = keep
+        self.keep = keep
         self._lock: IO[str] | None = None
         self._db = _open(path)
         self._moved: dict[int, int] = {}
@@ -91,9 +110,11 @@ class File:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute(f"PRAGMA wal_autocheckpoint = {_checkpoint(path)}")
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+                self._db.execute("PRAGMA temp_store = MEMORY")
                 self._migrate()
-                self.run = self._begin_run()
                 self.starts = self._partitions()
+                self.calendar = self._take_up_time(clock or Clock())
+                self.run = self._begin_run()
         except BaseException:
             self.close()
             raise
@@ -141,20 +162,66 @@ class File:
 
     def _begin_run(self) -> int:
         with self._transaction():
-            cursor = self._db.execute("INSERT INTO run (at) VALUES (?)", (time.time(),))
+            cursor = self._db.execute("INSERT INTO run (at) VALUES (?)", (self.calendar.wall(),))
         assert cursor.lastrowid is not None
         return cursor.lastrowid
+
+    # --- time
+
+    def _take_up_time(self, clock: Clock) -> Calendar:
+        row = self._db.execute("SELECT at, boot, uptime, used FROM clock").fetchone()
+        self.new = not row[3] if row else not self.starts
+        """Whether nothing was ever committed to it: what was handed over before, it can't know."""
+        calendar = Calendar(clock, Mark(*row[:3]) if row else None, self._newest(aged=row is not None))
+        self._used = not self.new
+        self._marked = calendar.mark()
+        with self._transaction():
+            if row is None:
+                self._adopt_wall_times(calendar)
+            self._db.execute("DELETE FROM clock")
+            self._db.execute("INSERT INTO clock VALUES (?, ?, ?, ?)", (*self._marked, self._used))
+        return calendar
+
+    def _newest(self, aged: bool) -> float | None:
+        """The newest time in the file; None in a new one. One that has its own time is `aged` by that."""
+        tables = ["standing"] if aged else ["standing", "run", *(f"event_{start}" for start in self.starts)]
+        times = [self._db.execute(f"SELECT max(at) FROM {table}").fetchone()[0] for table in tables]
+        return max((time for time in [*times, *self.starts[:1]] if time is not None), default=None)
+
+    def _adopt_wall_times(self, calendar: Calendar) -> None:
+        """A file of version 2 has the wall clock's times where the journal's are wanted."""
+        ahead = calendar.now() - calendar.wall()
+        latest = calendar.now() + self.keep
+        self._db.execute("UPDATE awaiting SET due = min(due + ?, ?)", (ahead, latest))
+        self._db.execute("UPDATE parked SET at = min(at + ?, ?)", (ahead, calendar.now()))
+        self._db.execute("INSERT INTO counted SELECT DISTINCT slot, ? FROM tally", (calendar.now(),))
+
+    def now(self) -> float:
+        """The journal's time, in seconds. Any thread may ask."""
+        return self.calendar.now()
+
+    def mark_time(self) -> None:
+        """Looks at the clocks: what the wall clock does is logged, and the file knows now and then what time it is."""
+        if step := self.calendar.stepped():
+            way = "forward" if step > 0 else "back"
+            detail = f"the wall clock was set {way} by {abs(step):.0f} s: nothing in the journal grows older by that"
+            log.warning("clock_set", detail=detail)
+        mark = self.calendar.mark()
+        if not self._used or mark.at >= self._marked.at + MARKED:
+            with self._transaction():
+                self._db.execute("UPDATE clock SET (at, boot, uptime, used) = (?, ?, ?, 1)", mark)
+            self._marked, self._used = mark, True
 
     # --- partitions
 
     def _partitions(self) -> list[int]:
-        """Where the partitions start, in seconds since 1970, the newest first."""
+        """Where the partitions start, in the journal's time, the newest first."""
         names = self._db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'message\\_%' ESCAPE '\\'")
         return sorted((int(name.removeprefix("message_")) for (name,) in names if name[8:].isdigit()), reverse=True)
 
     def rotate(self, now: float) -> None:
         """Begins a new partition when the newest is full, and forgets those that `keep` no longer wants."""
-        span = max(self._keep / PARTITIONS, 1.0)
+        span = max(self.keep / PARTITIONS, 1.0)
         if self.starts and now < self.starts[0] + span:
             return
         with self._transaction():
@@ -164,10 +231,12 @@ class File:
                 self._db.execute(f"CREATE TABLE {name}_{start} ({columns}){rowid}")
             self._db.execute(f"CREATE INDEX message_{start}_id ON message_{start} (id)")
             starts = [start, *self.starts]
-            while len(starts) > 2 and starts[-2] < now - self._keep:
-                self._forget(starts[-1], start)
+            while len(starts) > 2 and starts[-2] < now - self.keep:
+                self._forget(starts[-1], start, now)
                 self._moved[starts.pop()] = start
-            self._db.execute("DELETE FROM tally WHERE slot < ?", (now - self._keep,))
+            old = "SELECT slot FROM counted WHERE last < ?"
+            self._db.execute(f"DELETE FROM tally WHERE slot IN ({old})", (now - self.keep,))
+            self._db.execute(f"DELETE FROM counted WHERE slot IN ({old})", (now - self.keep,))
         self.starts = starts
 
     def moved(self, start: int) -> int:
@@ -176,17 +245,35 @@ class File:
             start = self._moved[start]
         return start
 
-    def _forget(self, old: int, new: int) -> None:
-        """Drops a partition; messages without a result move on, with all that is known of them."""
-        unfinished = f"SELECT no FROM message_{old} WHERE no NOT IN (SELECT no FROM result_{old})"
-        for name in ("message", "step", "smsc_id"):
-            self._db.execute(
-                f"INSERT OR REPLACE INTO {name}_{new} SELECT * FROM {name}_{old} WHERE no IN ({unfinished})"
-            )
-        self._db.execute(f"UPDATE intent SET part = ? WHERE part = ? AND no IN ({unfinished})", (new, old))
-        self._db.execute("DELETE FROM awaiting WHERE part = ?", (old,))
+    def _forget(self, old: int, new: int, now: float) -> None:
+        """Drops a partition. What has not ended, or waits for its receipt, moves on with all that is known of it.
+
+        It does so once, unless it is looked up: a request that nobody has asked for since it moved, more than `keep`
+        ago, is one whose queue was purged.
+        """
+        db = self._db
+        abandoned = f"SELECT id FROM message_{old} WHERE no IN moved AND no NOT IN (SELECT no FROM result_{old})"
+        ids = [id for (id,) in db.execute(abandoned)]
+        db.execute("CREATE TEMP TABLE moving (no INTEGER PRIMARY KEY)")
+        db.execute(
+            f"INSERT INTO moving SELECT no FROM message_{old} WHERE no NOT IN moved AND "
+            f"(no NOT IN (SELECT no FROM result_{old}) OR no IN (SELECT no FROM awaiting WHERE part = ? AND due > ?))",
+            (old, now),
+        )
+        for name in ("message", "step", "smsc_id", "result"):
+            db.execute(f"INSERT OR REPLACE INTO {name}_{new} SELECT * FROM {name}_{old} WHERE no IN moving")
+        for name in ("intent", "awaiting"):
+            db.execute(f"UPDATE {name} SET part = ? WHERE part = ? AND no IN moving", (new, old))
+            db.execute(f"DELETE FROM {name} WHERE part = ?", (old,))
+        db.execute(f"DELETE FROM moved WHERE no IN (SELECT no FROM message_{old})")
+        db.execute("INSERT INTO moved SELECT no FROM moving")
+        db.execute("DROP TABLE moving")
         for name in PARTITIONED:
-            self._db.execute(f"DROP TABLE {name}_{old}")
+            db.execute(f"DROP TABLE {name}_{old}")
+        if ids:
+            named = ", ".join(ids[:NAMED]) + (", …" if len(ids) > NAMED else "")
+            detail = f"{len(ids)} requests that did not end and never came back from RabbitMQ are forgotten: {named}"
+            log.warning("forgotten", detail=detail)
 
     # --- writing
 
@@ -204,8 +291,10 @@ class File:
             for table, of_table in rows.items():
                 self._insert(table, of_table)
             self._put("INSERT INTO tally", tallied, "ON CONFLICT DO UPDATE SET count = count + excluded.count")
+            now = self.now() if tallied else 0.0
+            self._put("INSERT OR REPLACE INTO counted", [(slot, now) for slot in {row[0] for row in tallied}])
             for table, keys in gone.items():
-                name = "no" if table == "awaiting" else "seq"
+                name = "no" if table in ("awaiting", "moved") else "seq"
                 for some in _chunks(keys):
                     marks = ",".join("?" * len(some))
                     self._db.execute(f"DELETE FROM {table} WHERE {name} IN ({marks})", some)
@@ -250,7 +339,16 @@ class File:
     def all(self, question: str, *values: Any) -> list[Any]:
         """The rows that SQL finds. Raises DiskTrouble and JournalDamaged."""
         with _damage_told(self.path):
-            return self._db.execute(question, values).fetchall()
+            try:
+                return self._db.execute(question, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if UNDECODABLE not in str(error):
+                    raise
+            self._db.text_factory = lambda octets: octets.decode("utf-8", "replace")
+            try:
+                return self._db.execute(question, values).fetchall()
+            finally:
+                self._db.text_factory = str
 
     def of(self, table: str, start: int, column: str, keys: Iterable[Any]) -> list[Any]:
         """Rows of a partition's table whose `column` is one of `keys`."""
@@ -273,7 +371,11 @@ class Reading(File):
         alone = "" if os.path.exists(f"{path}-wal") else "&immutable=1"
         with _damage_told(path):
             self._db = sqlite3.connect(f"file:{path}?mode=ro{alone}", uri=True, isolation_level=None)
-            self.starts = self._partitions()
+            try:
+                self.starts = self._partitions()
+            except BaseException:
+                self.close()
+                raise
 
 
 def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -291,15 +393,27 @@ def _checkpoint(path: str) -> int:
 
 
 def _open(path: str) -> sqlite3.Connection:
-    parent = Path(path).parent
+    parent = Path(path).absolute().parent
     try:
+        made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
         parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o640))  # SQLite does not say why it can't
+        for folder in (parent, *(folder.parent for folder in made)):
+            _flush_names(folder)
     except OSError as error:
         raise DiskTrouble(
             f"journal {path} can't be opened: {error.strerror}: give smsd's user the directory, or set journal.path"
         ) from None
     return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=512)
+
+
+def _flush_names(folder: Path) -> None:
+    """Makes what was created in a folder survive a power cut; SQLite sees to its own files only."""
+    names = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)
 
 
 def _lock(path: str) -> IO[str]:

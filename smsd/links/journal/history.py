@@ -24,23 +24,36 @@ def life(file: File, message_id: str) -> dict[str, Any] | None:
 
 def _life(file: File, start: int, message_id: str, rows: list[Any]) -> dict[str, Any]:
     no, _, _, written = max(rows)
-    head = json.loads(written) if written else {}
+    head = _object(written)
     steps: list[dict[str, Any]] = []
     if head:
-        shown = {name: head[name] for name in ("provider", "to", "sender", "encoding", "segments", "campaign")}
-        steps.append({"at": timestamp(head["received_at"]), "step": "received"} | shown)
+        shown = {name: head.get(name) for name in ("provider", "to", "sender", "encoding", "segments", "campaign")}
+        at = head.get("received_at")
+        shown |= {"unreadable": head["unreadable"]} if "unreadable" in head else {}
+        steps.append({"at": timestamp(at) if isinstance(at, int | float) else None, "step": "received"} | shown)
     for _, _, at, kind, n, facts in sorted(file.of("step", start, "no", [no])):
         segment = {"segment": n} if n else {}
-        steps.append({"at": timestamp(at), "step": kind} | segment | (json.loads(facts) if facts else {}))
-    results = [json.loads(row[3]) for row in file.of("result", start, "no", [no])]
+        steps.append({"at": timestamp(at), "step": kind} | segment | _object(facts))
+    results = [told for row in file.of("result", start, "no", [no]) if "result_id" in (told := _object(row[3]))]
     if not head:
         steps += [_told(result) for result in results]
     for step in steps:  # of several results the journal has the last one whole
-        if step["step"] == "result" and results and step["result_id"] == results[-1]["result_id"]:
+        if step["step"] == "result" and results and step.get("result_id") == results[-1]["result_id"]:
             step |= {name: results[-1][name] for name in ("reason", "detail")}
     waiting = file.all("SELECT count(*) FROM outbox WHERE ordering = ?", message_id)[0][0]
     provider = head.get("provider") or (results[-1]["provider"] if results else None)
     return {"id": message_id, "provider": provider, "steps": steps, "results": results, "unpublished": waiting}
+
+
+def _object(written: str | bytes) -> dict[str, Any]:
+    """A JSON object of the file; of one that can't be read that much is said."""
+    if not written:
+        return {}
+    try:
+        told = json.loads(written)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {"unreadable": str(written[:200])}
 
 
 def _told(result: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,11 @@ when it is needed. What waits to be committed holds its message, so that the fil
 import json
 import time
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 from weakref import WeakValueDictionary
+
+import structlog
 
 from smsd.core.contract import dumps
 from smsd.core.life import INTENT, RESULT, head
@@ -20,11 +22,16 @@ from smsd.links.journal.batch import Question
 from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 
+log = structlog.get_logger("smsd.journal")
+
 RECENT = 10_000
 """Messages that wait for their receipt in memory too; receipts for older ones are matched through the file."""
 
 OVERDUE = 500
 """Messages without their receipt that are looked at together."""
+
+LINES_WAITING = 1_000
+"""Lines of the connection log that wait while nothing can be committed; what follows is a gap in it."""
 
 SEPARATOR = "\x1f"
 """Between receipt group and id; no C string of a provider's is refused for having it, and none has ever had it."""
@@ -46,7 +53,9 @@ class SqliteJournal:
         """By their number, the oldest first."""
         self._names: dict[str, tuple[Message, Part]] = {}
         """SMSC ids of recent messages."""
-        file.rotate(time.time())
+        self._lines = 0
+        """Lines of the connection log since nothing can be committed."""
+        file.rotate(file.now())
 
     @property
     def trouble(self) -> str | None:
@@ -54,9 +63,14 @@ class SqliteJournal:
         return self._commits.trouble
 
     @property
+    def full(self) -> bool:
+        """Too much waits to be committed, or the disk hangs: nothing new can be taken for now."""
+        return self._commits.full
+
+    @property
     def new(self) -> bool:
         """Whether the file was made in this run: what was handed over before, it can't know."""
-        return self._file.run == 1
+        return self._file.new
 
     @property
     def under_way(self) -> float:
@@ -89,6 +103,7 @@ class SqliteJournal:
             found: Known | None = question.answer
             if found is not None and found.message is not None:
                 self._live[message_id] = found.message
+                self._commits.drop("moved", found.message.place[1])  # it has come back: it is waited for anew
             known = found
         then(known)
 
@@ -152,17 +167,28 @@ class SqliteJournal:
             self._let_go(no)
 
     def await_receipt(self, message: Message, due: float | None) -> None:
-        """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more."""
+        """The message's receipt must come by `due`, in seconds since 1970; None: it need not any more.
+
+        A message is not waited for longer than it is remembered, whatever `due` is.
+        """
         start, no = self._place(message)
         if due is not None:
-            self._commits.put("awaiting", (no, start, message.provider, due))
+            wait = min(due - self._file.calendar.wall(), self._file.keep)
+            self._commits.put("awaiting", (no, start, message.provider, self._file.now() + wait))
         else:
             self._commits.drop("awaiting", no)
 
     def overdue(self, provider: str, then: Callable[[list[Message]], None]) -> None:
         """Some of the messages whose receipt had to come by now."""
-        question = self._commits.ask("overdue", (provider, time.time(), OVERDUE))
-        self._commits.then(None, lambda: then([self._live.setdefault(found.id, found) for found in question.answer]))
+        question = self._commits.ask("overdue", (provider, self._file.now(), OVERDUE))
+
+        def found() -> None:
+            messages, unreadable = question.answer
+            for no in unreadable:  # nobody can say what would have to be told of it
+                self._commits.drop("awaiting", no)
+            then([self._live.setdefault(message.id, message) for message in messages])
+
+        self._commits.then(None, found)
 
     def remember(self, message_id: str, fingerprint: bytes, result: Publication) -> None:
         """The result of a request that never became a message."""
@@ -175,7 +201,7 @@ class SqliteJournal:
     def _put_result(self, start: int, no: int, result: Publication, campaign: str | None) -> None:
         headers = json.dumps(dict(result.headers)) if result.headers else "{}"
         row = (no, result.exchange, result.key, result.body, result.message_id, result.correlation_id, headers)
-        self._commits.put(f"result_{start}", row)
+        self._commits.put(f"result_{start}", row, len(result.body))
         self._commits.batch.results[result.key, campaign or ""] += 1
 
     def count(self, result: Publication, campaign: str | None) -> None:
@@ -209,30 +235,36 @@ class SqliteJournal:
     ) -> None:
         """The part that a receipt is about, filed within the first of `groups` that has it."""
         names = [f"{group}{SEPARATOR}{key}" for group in groups for key in keys]
-        for name in names:
-            if (found := self._names.get(name)) is not None:
-                then(found)
-                return
-        if not names:
-            then(None)
+        # An exact key counts more than a looser one, and the own group more than an earlier one, wherever they lie.
+        ahead = list(takewhile(lambda name: name not in self._names, names))
+        recent = self._names[names[len(ahead)]] if len(ahead) < len(names) else None
+        if not ahead:
+            then(recent)
             return
-        questions = [self._commits.ask("matched", name) for name in names]
-        self._commits.then(None, self._matched, names, questions, then)
+        questions = [(name, self._commits.ask("matched", name)) for name in ahead]
+        self._commits.then(None, self._matched, questions, recent, then)
 
     def _matched(
-        self, names: list[str], questions: list[Question], then: Callable[[tuple[Message, Part] | None], None]
+        self,
+        questions: list[tuple[str, Question]],
+        otherwise: tuple[Message, Part] | None,
+        then: Callable[[tuple[Message, Part] | None], None],
     ) -> None:
-        found = next((self._names[name] for name in names if name in self._names), None)
-        if found is None and (read := next((q.answer for q in questions if q.answer is not None), None)) is not None:
-            message, part = read
-            live = self._live.setdefault(message.id, message)
-            found = (live, live.parts[part.n - 1])
-        then(found)
+        for name, question in questions:
+            if (filed := self._names.get(name)) is not None:  # since it was asked
+                then(filed)
+                return
+            if question.answer is not None:
+                message, part = question.answer
+                live = self._live.setdefault(message.id, message)
+                then((live, live.parts[part.n - 1]))
+                return
+        then(otherwise)
 
     def park(self, provider: str, pdu: bytes) -> int:
         """Keeps a PDU that can't be dealt with yet; returns its number."""
         number = next(self._numbers)
-        self._commits.put("parked", (number, time.time(), provider, pdu))
+        self._commits.put("parked", (number, self._file.now(), provider, pdu), len(pdu))
         return number
 
     def unpark(self, number: int) -> None:
@@ -260,6 +292,7 @@ class SqliteJournal:
                 reply_to,
                 publication.order,
             ),
+            len(publication.body),
         )
         self._commits.then(None, then, number)
 
@@ -273,9 +306,14 @@ class SqliteJournal:
         self._commits.then(None, lambda: then(question.answer))
 
     def record(self, provider: str, body: bytes) -> None:
-        """A line of the connection log."""
+        """A line of the connection log, which has gaps rather than fill the memory while nothing can be committed."""
+        self._lines = self._lines + 1 if self._commits.full else 0
+        if self._lines > LINES_WAITING:
+            if self._lines == LINES_WAITING + 1:
+                log.warning("connection_log", detail="it has a gap from here on, until the journal can be written")
+            return
         row = (next(self._numbers), time.time(), provider, body)
-        self._commits.put(f"event_{self._file.starts[0]}", row)
+        self._commits.put(f"event_{self._file.starts[0]}", row, len(body))
 
     def stand(self, provider: str, kind: str, value: str, on: bool) -> None:
         """What an operator has decided, until it is taken back."""
@@ -293,8 +331,10 @@ class SqliteJournal:
         return [self._live.setdefault(message.id, message) for message in recall.uncertain(self._file)]
 
     def parked(self) -> list[tuple[int, float, str, bytes]]:
-        """PDUs that could not be dealt with: number, time, provider, octets."""
-        return self._file.all("SELECT seq, at, provider, pdu FROM parked ORDER BY seq")
+        """PDUs that could not be dealt with: number, time in seconds since 1970, provider, octets."""
+        behind = self._file.calendar.wall() - self._file.now()
+        rows = self._file.all("SELECT seq, at, provider, pdu FROM parked ORDER BY seq")
+        return [(number, at + behind, provider, pdu) for number, at, provider, pdu in rows]
 
     def left(self, most: int) -> tuple[int, int, list[tuple[int, Publication]]]:
         """How many publications wait, the last one's number, and the first of them."""

@@ -15,9 +15,9 @@ SLOT = 900
 """Seconds. Midnight is the beginning of a slot in every time zone there is."""
 
 
-def tallied(results: Mapping[tuple[str, str], int], now: float) -> list[Row]:
-    """Rows of the file's table for so many results by routing key (`P.<status>`) and campaign."""
-    slot = _slot(now)
+def tallied(results: Mapping[tuple[str, str], int], wall: float) -> list[Row]:
+    """Rows of the file's table for so many results by routing key (`P.<status>`) and campaign, at `wall`."""
+    slot = _slot(wall)
     rows = []
     for (key, campaign), count in results.items():
         provider, _, status = key.partition(".")
