@@ -3,6 +3,7 @@
 Everything of a provider that is the same for each of its messages is worked out once, here.
 """
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,9 @@ class Composed:
     receipt_asked: bool
     reference: int | None
     """Concatenation reference, where there is one."""
+    cut: str
+    """A digest of all that a handset joins several segments by: sender, encoding, framing, reference, and where the
+    text was cut. Segments of one message must never be of two cuts. Empty where there is nothing to join."""
 
 
 class Composer:
@@ -76,6 +80,7 @@ class Composer:
         receipt = provider.receipts if request.receipt is None else request.receipt
         before, after = self._frame(request, recipient, sender, split.data_coding, receipt)
         total = len(split.segments)
+        cut = ""
         if total == 1:
             parts = parts_of([_body(before, 0, after, split.segments[0], self._optional(request))])
         elif split.payload is not None:
@@ -85,7 +90,14 @@ class Composer:
             if reference is None or reference >> self._reference_bits:
                 reference = self._references.next(recipient)
             parts = parts_of(self._segments(before, after, split.segments, reference, self._optional(request)))
-        return Composed(recipient, sender, split.encoding, total, parts, receipt, reference)
+            cut = self._cut(sender, split.data_coding, reference, split.segments)
+        return Composed(recipient, sender, split.encoding, total, parts, receipt, reference, cut)
+
+    def _cut(self, sender: str, data_coding: int, reference: int, segments: tuple[bytes, ...]) -> str:
+        provider = self._provider
+        source = address.source(sender, provider.source_ton, provider.source_npi)
+        framing = (*source, data_coding, provider.long_messages, reference, *map(len, segments))
+        return hashlib.blake2b(repr(framing).encode() + b"".join(segments), digest_size=8).hexdigest()
 
     def _segments(
         self, before: bytes, after: bytes, segments: tuple[bytes, ...], reference: int, tlvs: bytes

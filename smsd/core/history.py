@@ -27,6 +27,7 @@ def headers(message: Message, age: float) -> dict[str, str]:
         "sent_at": message.sent_at,
         "possible_duplicate": message.possible_duplicate,
         "reference": message.reference,
+        "cut": message.cut,
         "parts": [
             [SENT if part.accepted else part.status, part.smsc_id, part.smpp_status, part.attempts]
             for part in message.parts
@@ -60,11 +61,18 @@ def reference(history: dict[str, Any] | None) -> int | None:
     return _number((history or {}).get("reference"), 0xFFFF)
 
 
-def restore(message: Message, history: dict[str, Any], now: float) -> None:
-    """Lays a history over a message composed anew; `now` is on the clock of the time bound."""
+def restore(message: Message, history: dict[str, Any], now: float) -> bool:
+    """Lays a history over a message composed anew; `now` is on the clock of the time bound.
+
+    False if some of its segments are out already and those made anew can't be joined with them.
+    """
     parts = history.get("parts")
-    if not isinstance(parts, list) or len(parts) != len(message.parts):
-        return
+    if not isinstance(parts, list):
+        return True
+    begun = any(isinstance(told, list) and told[:1] in ([SENT], [UNCERTAIN]) for told in parts)
+    joins = len(parts) == len(message.parts) and history.get("cut") in (None, message.cut)
+    if len(parts) != len(message.parts):
+        return not begun
     age = _seconds(history.get("age"))
     message.first_refused_at = None if age is None else now - age
     message.refusals = _number(history.get("refusals")) or 0
@@ -78,6 +86,7 @@ def restore(message: Message, history: dict[str, Any], now: float) -> None:
         _restore_part(part, told)
     for part in [part for part in message.todo if part.status in (SENT, UNCERTAIN)]:
         message.todo.remove(part)
+    return joins or not begun
 
 
 def _restore_part(part: Part, told: Any) -> None:

@@ -141,20 +141,11 @@ class Message:
     def move(self, provider: str, priority: int, resend: bool) -> None:
         """It goes on with another provider, or in another priority, as if it had never been refused.
 
-        Nothing of it is handed over. Its parts have to be made anew for that (`recut`).
+        Nothing of it is handed over. Its parts have to be made anew for that.
         """
         self.provider, self.priority, self.resend = provider, priority, resend
         self.due = self.request.send_after or 0.0
         self.refusals, self.first_refused_at, self.last_status = 0, None, None
-
-    def recut(self, parts: list[Part], encoding: str, reference: int | None) -> None:
-        """Other parts in the place of its own, of which none is handed over; how often it was tried stays known."""
-        attempts = self.attempts
-        for part in parts:
-            part.attempts = attempts
-        self.parts, self.todo[:] = parts, parts
-        self.encoding, self.reference = encoding, reference
-        self.segments = sum(part.cost for part in parts)
 
     def fits(self, parts: Sequence[Part]) -> bool:
         """Whether parts made anew can stand for this message's own."""

@@ -30,6 +30,11 @@ AGAIN = 5.0
 SEEN = 100_000
 """Ids remembered while the journal is new. What an earlier smsd had on its way is among the first that come."""
 
+CHANGED = Ending(
+    "failed", "partly-sent", "the settings have changed since its first segments were sent: the others don't fit them"
+)
+"""The end of a message whose segments could not be joined."""
+
 NAMES_WARNED = 1000
 """Unknown field names remembered, so that each is warned about once."""
 
@@ -129,6 +134,9 @@ class Intake:
             )
             identity = result_id(request.id, "rejected", "duplicate-id", print_.hex())
             self._reporter.reject(delivery, error, _known(request), delivery.provider, identity=identity)
+        elif known.unreadable is not None and known.result is None:
+            self._meter.request(delivery.provider, "refused")
+            self.bury(delivery, "internal-error", f"it may have been sent: {known.unreadable}")
         elif known.result is None and (message := known.message) is not None and message.held:
             if (message.provider, message.priority) == (delivery.provider, delivery.priority):
                 self._resume(delivery, request, message)
@@ -195,15 +203,17 @@ class Intake:
             traceparent(delivery),
             [delivery],
         )
-        message.reference = composed.reference
+        message.reference, message.cut = composed.reference, composed.cut
         message.todo.extend(message.parts)
         if headers or request.send_after:
             message.due = max(history.due(headers), request.send_after or 0.0)
-        if told is not None:
-            history.restore(message, told, destination.bound_clock())
+        joins = told is None or history.restore(message, told, destination.bound_clock())
         self._meter.request(provider, "accepted")
         self._journal.take_up(message)
-        if not (doubtful and doubt(message, self._journal, self._reporter)):
+        if not joins:
+            message.end(CHANGED)
+            self._reporter.report(message, message.conclusion() or CHANGED)
+        elif not (doubtful and doubt(message, self._journal, self._reporter)):
             destination.take(message)
 
     def _resume(self, delivery: Delivery, request: SendRequest, message: Message) -> None:
@@ -255,41 +265,51 @@ class Intake:
         except ContractError as error:
             message.end(Ending("rejected", error.reason, f"{error.field}: {error.sentence}", True))
         else:
-            message.recipient, message.sender = composed.recipient, composed.sender
-            message.receipt_asked = composed.receipt_asked
-            message.recut(composed.parts, composed.encoding, composed.reference)
+            for part in composed.parts:
+                part.attempts = message.attempts  # how often it was tried in all stays known
+            message.parts, message.todo[:] = composed.parts, composed.parts
+            message.recipient, message.receipt_asked = composed.recipient, composed.receipt_asked
+            self._adopt(message, composed)
         self._journal.take_up(message)
         self._go_on(request, message, destination)
 
     def _recompose(self, request: SendRequest, message: Message, destination: Destination) -> None:
         """The journal keeps no octets of a message: they are made anew, for what is still to be handed over.
 
-        The settings may have changed in between. As long as no segment is out, they count as they are now.
+        The settings may have changed in between, or smsd itself. As long as no segment is out, they count as they are
+        now; then the others are made with the sender and the encoding of those that are, or not at all.
         """
         message.request = request
         if message.first_refused_at is not None:
             message.first_refused_at += destination.bound_clock()
+        begun = message.segments_sent > 0
         try:
-            composed = destination.compose(request, message.reference)
+            composed = destination.compose(_as_begun(request, message) if begun else request, message.reference)
         except ContractError as error:
             message.end(Ending("rejected", error.reason, f"{error.field}: {error.sentence}", True))
         else:
-            if message.fits(composed.parts):
-                for part, made in zip(message.parts, composed.parts, strict=True):
-                    part.body = made.body if part in message.todo else b""
+            if not begun or _joins(message, composed):
+                if self._adopt(message, composed):
+                    self._journal.take_up(message)
                 return
-            if not message.touched or not message.segments_sent:
-                message.parts = composed.parts
-                message.todo[:] = composed.parts
-                message.encoding, message.segments = composed.encoding, composed.segments
-                message.reference = composed.reference
-                self._journal.take_up(message)
-                return
-            detail = "the settings have changed since its first segments were sent: the others no longer fit them"
-            message.end(Ending("failed", "partly-sent", detail, False))
+            message.end(CHANGED)
         ending = message.conclusion()
         assert ending is not None
         self._reporter.report(message, ending)
+
+    @staticmethod
+    def _adopt(message: Message, composed: Composed) -> bool:
+        """Gives a message the octets made anew; whether anything that the journal knows of it has changed."""
+        if not (fits := message.fits(composed.parts)):
+            message.parts = composed.parts
+            message.todo[:] = composed.parts
+        for part, made in zip(message.parts, composed.parts, strict=True):
+            part.body = made.body if part in message.todo else b""
+        before = message.sender, message.encoding, message.segments, message.reference, message.cut
+        message.sender, message.encoding, message.segments = composed.sender, composed.encoding, composed.segments
+        message.reference, message.cut = composed.reference, composed.cut
+        after = message.sender, message.encoding, message.segments, message.reference, message.cut
+        return not fits or before != after
 
     def _refuse(
         self,
@@ -374,6 +394,8 @@ class Intake:
         """The broker gave up on it: what is known of it already counts more than that."""
         if before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
+        elif before is not None and before.unreadable is not None:
+            self.bury(delivery, "internal-error", f"it may have been sent: {before.unreadable}")
         elif before is not None and before.message is not None and before.message.held:
             self._to_its_queue(delivery)  # where it waits as long as it has to, paused for instance
         elif before is not None and before.message is not None:
@@ -397,6 +419,20 @@ class Intake:
 
 def _has_expired(request: SendRequest) -> bool:
     return request.expires_at is not None and request.expires_at <= time.time()
+
+
+def _as_begun(request: SendRequest, message: Message) -> SendRequest:
+    """The request as its first segments were sent, whatever is the default by now."""
+    begun = {"sender": message.sender or request.sender, "encoding": message.encoding or request.encoding}
+    return request.model_copy(update=begun)
+
+
+def _joins(message: Message, composed: Composed) -> bool:
+    """Whether segments made anew belong to the same whole as those that are out already."""
+    if message.cut is not None:
+        return message.fits(composed.parts) and message.cut == composed.cut
+    begun = message.sender, message.encoding, message.reference  # that is all an older version wrote down
+    return message.fits(composed.parts) and begun == (composed.sender, composed.encoding, composed.reference)
 
 
 def _known(request: SendRequest) -> dict[str, Any]:
