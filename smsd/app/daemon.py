@@ -47,6 +47,9 @@ log = structlog.get_logger("smsd")
 FLUSH_TIMEOUT = 10.0
 """Seconds that a stop waits for the last results' confirms; what is not confirmed stays in the request queues."""
 
+UNUSABLE = (JournalHeld, JournalDamaged, DiskTrouble)
+"""Why there is no journal to work with at the start."""
+
 SWEEP = 0.5
 """Seconds between two looks at what only time changes."""
 
@@ -266,7 +269,10 @@ class Daemon:
             reach = "this machine only" if loopback(listen) else "open to whoever reaches it"
             where = f"{listen.rpartition(':')[0]}:{port}, {reach}"
             log.info("listening", detail=f"/ (the status page) /metrics /livez /readyz /status on {where}")
-        self._recover()
+        try:
+            self._recover()
+        except UNUSABLE as error:
+            return _unusable(error)
         names = ", ".join(self._settings.providers) or "none"
         self._events.emit("started", detail=f"smsd {__version__}, providers: {names}")
         self._pulse.ready()
@@ -333,7 +339,17 @@ async def _run(settings: Settings, config: str) -> int:
     journal = settings.journal
     try:
         file = File(journal.path, journal.durability, journal.keep)
-    except (JournalHeld, JournalDamaged, DiskTrouble) as error:
-        log.critical("journal", detail=str(error))
-        return os.EX_SOFTWARE if isinstance(error, JournalDamaged) else os.EX_TEMPFAIL
-    return await Daemon(settings, file, config).run()
+        try:
+            daemon = Daemon(settings, file, config)
+        except BaseException:
+            file.close()
+            raise
+    except UNUSABLE as error:
+        return _unusable(error)
+    return await daemon.run()
+
+
+def _unusable(error: Exception) -> int:
+    """Says why the journal can't be used; returns the exit code."""
+    log.critical("journal", detail=str(error))
+    return os.EX_SOFTWARE if isinstance(error, JournalDamaged) else os.EX_TEMPFAIL
