@@ -208,7 +208,7 @@ other, not with another machine: wall rates depend on what else it does, the rat
 
 - {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} × {model}, Python {platform.python_version()}, pika {pika.__version__},
   RabbitMQ on the same machine, quorum queues, {MESSAGES:,} requests waiting, window {WINDOW}, no receipts asked for.
-- smsd with pacer (50,000/s, so never the limit), results, metrics and the journal (`durability: process`). "logging" is
+- smsd with pacer (50,000/s, so never the limit), results, metrics and the journal (`durability: power`). "logging" is
   the same with the log at `info`, its default: a JSON line per message. The bare loop has none of that: JSON in,
   struct, confirmed publish, ack (`bench/bare.py`).
 - The sink answers {most:,.0f} submits/s to a raw client at the same window, so it is not the bottleneck.

@@ -56,13 +56,14 @@ install_rabbitmq() {
     say "the system's own broker is left off; ours are private nodes on 127.0.0.1"
 }
 
-# What checks the alert rules, the unit and the package, and what looks at the status page.
+# What checks the alert rules, the unit and the package, what looks at the status page, and what a power cut leaves.
 install_judges() {
     have promtool || install_without_starting prometheus prometheus.service
     have systemd-analyze || apt_install systemd
     have chromium || apt_install chromium
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || apt_install fonts-dejavu-core
     have debootstrap || apt_install debootstrap
+    have strace || apt_install strace
     have dpkg-deb || apt_install dpkg
 }
 

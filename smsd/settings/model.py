@@ -125,7 +125,7 @@ class Broker(Section):
 
 class Journal(Section):
     path: Filled = "/var/lib/smsd/journal.db"
-    durability: Durability = "process"
+    durability: Durability = "power"
     keep: Wait = 7 * 86400.0
 
 

@@ -14,6 +14,7 @@ import yaml
 from rig.clocked import OFFSET
 from rig.patience import eventually
 from rig.ports import free_port
+from rig.power import recorded
 from rig.web import ask
 
 READY_SECONDS = 20.0
@@ -33,11 +34,14 @@ def set_clock(file: Path, seconds: float) -> None:
 
 
 class Daemon:
-    """A running `smsd run`; `close` ends it. `settings` are those of the YAML."""
+    """A running `smsd run`; `close` ends it. `settings` are those of the YAML; `trace` is for rig.power."""
 
-    def __init__(self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], directory: Path, *, ready: bool = True, trace: Path | None = None
+    ) -> None:
         self._clock = directory / "clock"
         """By how many seconds the daemon's clock of the world is off, once somebody has set it; see clocked.py."""
+        self._trace = trace
         self.port = free_port()
         self.file = directory / f"smsd-{self.port}.yaml"
         self._stderr = directory / f"smsd-{self.port}.log"
@@ -55,12 +59,11 @@ class Daemon:
     def start(self) -> None:
         """Starts it, again perhaps, on the same port."""
         with self._stderr.open("ab") as stderr:
-            smsd = (
-                [str(Path(__file__).with_name("clocked.py")), str(self._clock)]
-                if self._clock.exists()
-                else ["-m", "smsd"]
-            )
+            clocked = [str(Path(__file__).with_name("clocked.py")), str(self._clock)]
+            smsd = clocked if self._clock.exists() else ["-m", "smsd"]
             command = [sys.executable, *smsd, "run", "--config", str(self.file)]
+            if self._trace is not None:
+                command = recorded(command, self._trace)
             self._process = subprocess.Popen(command, stderr=stderr)
 
     def __enter__(self) -> Self:

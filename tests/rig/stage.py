@@ -41,11 +41,17 @@ class Stage:
         return self._open.enter_context(Forward(self.url))
 
     def daemon(
-        self, providers: dict[str, dict[str, Any]], *, ready: bool = True, url: str | None = None, **settings: Any
+        self,
+        providers: dict[str, dict[str, Any]],
+        *,
+        ready: bool = True,
+        url: str | None = None,
+        trace: Path | None = None,
+        **settings: Any,
     ) -> Daemon:
-        """A running daemon; `url` is how it reaches the broker."""
+        """A running daemon; `url` is how it reaches the broker, `trace` where it is recorded for rig.power."""
         whole = self._whole(providers, url, settings)
-        return self._open.enter_context(Daemon(whole, self.directory, ready=ready))
+        return self._open.enter_context(Daemon(whole, self.directory, ready=ready, trace=trace))
 
     def configure(
         self, daemon: Daemon, providers: dict[str, dict[str, Any]], *, url: str | None = None, **settings: Any

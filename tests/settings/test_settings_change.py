@@ -119,7 +119,7 @@ def test_what_defaults_and_presets_give_counts_for_each_provider() -> None:
 def test_the_top_level_is_applied_in_place_or_named_as_needing_a_restart() -> None:
     new = """
     broker: {url: ['amqp://a/', 'amqp://b/'], prefix: other}
-    journal: {keep: 8d, durability: power}
+    journal: {keep: 8d, durability: process}
     http: {listen: ''}
     log: {level: debug}
     node: there
@@ -131,7 +131,7 @@ def test_the_top_level_is_applied_in_place_or_named_as_needing_a_restart() -> No
         "in place: stop_timeout 30s -> 10s",
         'needs a restart: broker.url ["amqp://guest:<secret>@127.0.0.1:5672/%2F"] -> ["amqp://a/", "amqp://b/"]',
         "needs a restart: broker.prefix sms -> other",
-        "needs a restart: journal.durability process -> power",
+        "needs a restart: journal.durability power -> process",
         "needs a restart: journal.keep 7d -> 8d",
         "needs a restart: node null -> there",
     ]
