@@ -69,7 +69,9 @@ class Reporter:
             self._meter.receipt_awaited(message.provider)
         if ending.status == CANCELLED:
             self.cancelling[message.provider] += 1
-        self._outbox.add(publication, partial(self._confirmed, message, ending.status))
+        # Without deliveries, as after a receipt, nobody waits for it: millions may, while the broker is away.
+        waited_for = message.deliveries or ending.status == CANCELLED
+        self._outbox.add(publication, partial(self._confirmed, message, ending.status) if waited_for else None)
         if final:
             self._log(message, ending, now)
 
