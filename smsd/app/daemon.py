@@ -24,7 +24,7 @@ from smsd.flow.control import Control
 from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
-from smsd.flow.outbox import IN_MEMORY, Entry, Outbox
+from smsd.flow.outbox import Entry, Outbox
 from smsd.flow.ports import Delivery
 from smsd.flow.recovery import recover
 from smsd.flow.report import Reporter
@@ -83,7 +83,13 @@ class Daemon:
         )
         self._journal = SqliteJournal(file, commits)
         self._broker = self._make_broker(node)
-        self._outbox = Outbox(self._broker, self._journal, self._outbox_full, self._undeliverable)
+        self._outbox = Outbox(
+            self._broker,
+            self._journal,
+            self._outbox_full,
+            self._undeliverable,
+            on_dropped=lambda number: self._events.dropped(number),
+        )
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
         self._supervisor = Supervisor(lambda *what: self._intake.bury(*what))
@@ -188,7 +194,7 @@ class Daemon:
 
     def _recover(self) -> None:
         """Takes up what an earlier run has left in the journal."""
-        self._outbox.restore(*self._journal.left(IN_MEMORY))
+        self._outbox.restore(self._journal.left)
         recover(self._journal.uncertain(), self._journal, self._reporter)
         standing = self._journal.standing()
         self._paused = {provider for provider, kind, _ in standing if kind == "paused"}
@@ -237,7 +243,7 @@ class Daemon:
             holding.lane.wake()
 
     def _outbox_full(self, full: bool) -> None:
-        detail = f"{len(self._outbox)} results and events wait for the broker"
+        detail = f"{self._outbox.results} results and receipts wait for the broker"
         self._events.emit("intake_stopped" if full else "intake_resumed", detail=detail)
         for holding in self._holdings.values():
             holding.update()

@@ -121,7 +121,7 @@ class View:
         if self._journal.trouble is not None:
             told.append(f"intake stopped: {self._journal.trouble}")
         elif self._outbox.full:
-            told.append(f"intake stopped: {len(self._outbox)} results and events wait for the broker")
+            told.append(f"intake stopped: {self._outbox.results} results and receipts wait for the broker")
         if self.refused is not None:
             told.append(f"last reload refused: {self.refused}")
         return "; ".join(told)

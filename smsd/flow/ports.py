@@ -129,8 +129,10 @@ class Journal(Protocol):
     def published(self, number: int) -> None:
         """The broker has it: it need not be kept any more."""
 
-    def kept(self, after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]) -> None:
-        """Publications that were kept and not published, in their order, from the number `after` on."""
+    def kept(
+        self, types: Sequence[str], after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]
+    ) -> None:
+        """Publications of these types that were kept and not published, in their order, from `after` on."""
 
     def record(self, provider: str, body: bytes) -> None:
         """A line of the connection log."""
@@ -160,6 +162,7 @@ class Meter(Protocol):
     def bind_attempt(self, provider: str, outcome: str) -> None: ...
     def bad_pdu(self, provider: str) -> None: ...
     def event(self, provider: str, event: str) -> None: ...
+    def events_dropped(self, number: int) -> None: ...
 
 
 class Connection(Protocol):

@@ -2,27 +2,40 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from world import Broker, settle
 
+from smsd.core.contract import RESULT_TYPE
 from smsd.core.publication import Publication
-from smsd.flow import outbox as module
-from smsd.flow.outbox import Outbox
+from smsd.flow.outbox import Entry, Outbox
 from smsd.flow.supervisor import Supervisor
 from smsd.links.journal.commits import Commits
 from smsd.links.journal.file import File
 from smsd.links.journal.journal import SqliteJournal
 
-SMALL = {"FULL": 8, "ROOM": 4, "IN_MEMORY": 9, "PAGE": 3, "UNCONFIRMED": 4, "FIRST_RETRY": 0.001, "LAST_RETRY": 0.001}
-"""The outbox's bounds, with room for nine."""
+SMALL = {
+    "FULL": 8,
+    "ROOM": 4,
+    "IN_MEMORY": 9,
+    "INBOUND_IN_MEMORY": 6,
+    "EVENTS": 8,
+    "DROPPED": 2,
+    "PAGE": 3,
+    "UNCONFIRMED": 4,
+    "FIRST_RETRY": 0.001,
+    "LAST_RETRY": 0.001,
+}
+"""The outbox's bounds, with room for nine results."""
 
 
-def publication(n: int, order: str = "") -> Publication:
-    return Publication("x", "k", b"", str(n), "t", order=order)
+def publication(n: int, order: str = "", type: str = RESULT_TYPE) -> Publication:
+    return Publication("x", "k", b"", str(n), type, order=order)
 
 
 class Box:
@@ -38,22 +51,30 @@ class Box:
         file = File(str(path), "process", 3600.0)
         commits = Commits(file, self.crashes.attempt, lambda _: None, self.damage.append, on_commit=lambda *_: None)
         self.journal = SqliteJournal(file, commits)
-        self.outbox = Outbox(self.broker, self.journal, self.fulls.append, lambda *_: None)
-        self.outbox.restore(*self.journal.left(module.IN_MEMORY))
+        self.dropped = 0
+        self.outbox = Outbox(self.broker, self.journal, self.fulls.append, lambda *_: None, on_dropped=self._dropped)
+        self.outbox.restore(self.journal.left)
 
-    def add(self, n: int, order: str = "") -> None:
-        self.outbox.add(publication(n, order), lambda: self.done.append(n))
+    def _dropped(self, number: int) -> None:
+        self.dropped += number
+
+    def add(self, n: int, order: str = "", type: str = RESULT_TYPE) -> None:
+        self.outbox.add(publication(n, order, type), lambda: self.done.append(n))
 
     async def settle(self) -> None:
         await settle(self.journal)
         assert (self.damage, self.crashes.crashes) == ([], 0)
-        assert self.in_memory <= module.IN_MEMORY
+        of_lines = Counter(entry.line for entry in self._entries())
+        assert all(held <= line.room for line, held in of_lines.items())
+
+    def _entries(self) -> Iterator[Entry]:
+        box = self.outbox
+        behind = chain.from_iterable(behind for behind in box._chains.values() if behind)
+        return chain(box._waiting, box._unconfirmed.values(), (entry for _, _, entry in box._later), behind)
 
     @property
     def in_memory(self) -> int:
-        box = self.outbox
-        behind = sum(len(chain) for chain in box._chains.values() if chain)
-        return len(box._waiting) + len(box._unconfirmed) + len(box._later) + behind
+        return sum(1 for _ in self._entries())
 
     async def empty(self) -> list[int]:
         """Confirms everything until nothing is left; what the broker got, in its order."""

@@ -9,6 +9,7 @@ from boxes import SMALL, Box
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smsd.core.contract import RESULT_TYPE
 from smsd.core.publication import Confirm
 from smsd.flow import outbox as module
 
@@ -80,8 +81,8 @@ def test_publications_of_one_request_keep_their_order_and_all_arrive_once(steps:
                 for order in (1, 2):
                     assert [n for n in history.got if n % 3 == order] == list(range(order, history.added, 3))
                 assert history.box.outbox._chains == {}
-                assert history.box.outbox._dones == {}
-                assert history.box.journal.left(1) == (0, 0, [])
+                assert history.box.outbox._results.dones == {}
+                assert history.box.journal.left([RESULT_TYPE], 1) == (0, 0, [])
             finally:
                 await history.box.close()
 

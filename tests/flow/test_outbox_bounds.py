@@ -4,6 +4,7 @@ import pytest
 from boxes import SMALL, boxed, publication
 from world import eventually, in_a_loop, unwritable
 
+from smsd.core.contract import RESULT_TYPE
 from smsd.core.publication import Confirm
 from smsd.flow import outbox as module
 from smsd.links.journal import commits
@@ -103,7 +104,7 @@ async def test_nothing_is_published_before_it_is_safe() -> None:
     async with boxed() as box:
         await box.settle()
         published: list[int] = []
-        box.broker.publish = lambda *_: published.append(box.journal.left(9)[0])
+        box.broker.publish = lambda *_: published.append(box.journal.left([RESULT_TYPE], 9)[0])
         box.add(0)
         box.add(1)
         await box.settle()

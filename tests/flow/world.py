@@ -184,7 +184,13 @@ class World:
         )
         self.journal = SqliteJournal(file, commits)
         self.meter = PrometheusMeter({"p": provider}, version="test")
-        self.outbox = Outbox(self.broker, self.journal, lambda _: self.holding.update(), lambda *_: None)
+        self.outbox = Outbox(
+            self.broker,
+            self.journal,
+            lambda _: self.holding.update(),
+            lambda *_: None,
+            on_dropped=lambda number: self.events.dropped(number),
+        )
         self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")
         self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
         self.stopped = Stopped(self.journal)

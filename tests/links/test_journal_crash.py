@@ -83,10 +83,13 @@ async def test_parked_pdus_standing_decisions_and_the_outbox_are_there_after_a_c
         async with journal(killed(path, tmp_path / "left.db")) as left:
             assert [(row[0], *row[2:]) for row in left.parked()] == [(kept, "p", b"\x00pdu")]
             assert left.standing() == [("p", "campaign", "spring")]
-            size, last, page = left.left(2)
+            of_any = ["t", first.type]
+            size, last, page = left.left(of_any, 2)
             assert (size, last) == (3, numbers[3])
             assert page == [(numbers[0], first), (numbers[2], full)]
-            assert await left.asked(left.kept, numbers[2], 5) == [(numbers[3], third)]
+            assert await left.asked(left.kept, of_any, numbers[2], 5) == [(numbers[3], third)]
+            assert left.left(["t"], 2) == (1, numbers[2], [(numbers[2], full)])
+            assert await left.asked(left.kept, ["t"], 0, 5) == [(numbers[2], full)]
             later: list[int] = []
             left.keep(second, later.append)
             await left.settle()

@@ -300,9 +300,11 @@ class SqliteJournal:
         """The broker has it: it need not be kept any more."""
         self._commits.drop("outbox", number)
 
-    def kept(self, after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]) -> None:
-        """Publications that were kept and not published, in their order, from the number `after` on."""
-        question = self._commits.ask("outbox", (after, most))
+    def kept(
+        self, types: Sequence[str], after: int, most: int, then: Callable[[list[tuple[int, Publication]]], None]
+    ) -> None:
+        """Publications of these types that were kept and not published, in their order, from `after` on."""
+        question = self._commits.ask("outbox", (types, after, most))
         self._commits.then(None, lambda: then(question.answer))
 
     def record(self, provider: str, body: bytes) -> None:
@@ -336,10 +338,11 @@ class SqliteJournal:
         rows = self._file.all("SELECT seq, at, provider, pdu FROM parked ORDER BY seq")
         return [(number, at + behind, provider, pdu) for number, at, provider, pdu in rows]
 
-    def left(self, most: int) -> tuple[int, int, list[tuple[int, Publication]]]:
-        """How many publications wait, the last one's number, and the first of them."""
-        size, last = self._file.all("SELECT count(*), coalesce(max(seq), 0) FROM outbox")[0]
-        return size, last, recall.outbox(self._file, 0, most)
+    def left(self, types: Sequence[str], most: int) -> tuple[int, int, list[tuple[int, Publication]]]:
+        """How many publications of these types wait, the last one's number, and the first of them."""
+        question = f"SELECT count(*), coalesce(max(seq), 0) FROM outbox WHERE type IN ({','.join('?' * len(types))})"
+        size, last = self._file.all(question, *types)[0]
+        return size, last, recall.outbox(self._file, types, 0, most) if size else []
 
     def standing(self) -> list[tuple[str, str, str]]:
         """What operators have decided: provider, kind, value."""

@@ -5,7 +5,7 @@ A record that can't be read costs its own message only: it is logged, and whoeve
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -100,9 +100,11 @@ def overdue(file: File, provider: str, now: float, most: int) -> tuple[list[Mess
     return found, lost
 
 
-def outbox(file: File, after: int, most: int) -> list[tuple[int, Publication]]:
-    """Publications with a number above `after`, in their order."""
-    rows = file.all("SELECT * FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", after, most)
+def outbox(file: File, types: Sequence[str], after: int, most: int) -> list[tuple[int, Publication]]:
+    """Publications of these AMQP types with a number above `after`, in their order."""
+    of_types = f"type IN ({','.join('?' * len(types))})"
+    question = f"SELECT * FROM outbox WHERE seq > ? AND {of_types} ORDER BY seq LIMIT ?"
+    rows = file.all(question, after, *types, most)
     return [
         (seq, Publication(exchange, key, body, id_, type_, corr, _json(headers, {}), tuple(_json(reply, [])), order))
         for seq, exchange, key, body, id_, type_, corr, headers, reply, order in rows

@@ -92,6 +92,7 @@ class PrometheusMeter:
         self._confirm = self._seconds(table.CONFIRM)
         self._not_taken = self._counts(table.NOT_TAKEN)
         self._copies_dropped = self._counts(table.COPIES_DROPPED)
+        self._events_dropped = self._counts(table.EVENTS_DROPPED)
         self._outbox = self._levels(table.OUTBOX)
         self._outbox_limit = self._levels(table.OUTBOX_LIMIT)
         self._journal_bytes = self._levels(table.JOURNAL_BYTES)
@@ -173,6 +174,9 @@ class PrometheusMeter:
 
     def event(self, provider: str, event: str) -> None:
         self._events.count(provider, event)
+
+    def events_dropped(self, number: int) -> None:
+        self._events_dropped.count("", more=number)
 
     # --- what the links count
 

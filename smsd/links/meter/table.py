@@ -141,8 +141,13 @@ NOT_TAKEN = About(
 COPIES_DROPPED = About(
     "smsd_reply_copies_dropped_total", "Copies for a reply_to whose queue does not exist.", of_daemon=True
 )
+EVENTS_DROPPED = About(
+    "smsd_events_dropped_total",
+    "Events that gave way to newer ones, since more than 10 000 waited for the broker.",
+    of_daemon=True,
+)
 OUTBOX = About("smsd_outbox_waiting", "Publications that the broker has not confirmed.", of_daemon=True)
-OUTBOX_LIMIT = About("smsd_outbox_limit", "Publications waiting at which intake stops.", of_daemon=True)
+OUTBOX_LIMIT = About("smsd_outbox_limit", "Results and receipts waiting at which intake stops.", of_daemon=True)
 JOURNAL_BYTES = About("smsd_journal_bytes", "Size of the journal.", of_daemon=True)
 JOURNAL_FREE = About("smsd_journal_disk_free_bytes", "Room on the journal's disk.", of_daemon=True)
 JOURNAL_RECORDS = About("smsd_journal_records_total", "Records committed.", of_daemon=True)
