@@ -155,3 +155,13 @@ def _bad_number(found: str) -> ContractError:
 
 def _not_allowed(sentence: str) -> ContractError:
     return ContractError("from", sentence, "sender-not-allowed")
+
+
+COMPARED = 7
+"""Last digits that two forms of one number have in common."""
+
+
+def tail(address: str) -> str:
+    """What the national and the international form of a number have in common; "" for a name, which is nobody's."""
+    digits = address.removeprefix("+")
+    return digits[-COMPARED:] if digits.isascii() and digits.isdigit() else ""

@@ -113,9 +113,17 @@ class Journal(Protocol):
         """Some of the messages whose receipt had to come by now."""
 
     def match(
-        self, groups: Sequence[str], keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]
+        self,
+        groups: Sequence[str],
+        keys: Sequence[str],
+        then: Callable[[tuple[Message, Part] | None], None],
+        numbers: Sequence[str] = (),
     ) -> None:
-        """The part that a receipt is about, filed within the first of `groups` that has it."""
+        """The part that a receipt is about, filed within one of `groups`.
+
+        Of several with one id it is one whose recipient has one of `numbers` as its tail (core.address), then the one
+        of the first group and key, then the newest.
+        """
 
     def park(self, provider: str, pdu: bytes) -> int:
         """Keeps a PDU that can't be dealt with yet; returns its number."""

@@ -67,14 +67,14 @@ class Batch:
 
     def _answer(self, file: File) -> None:
         ids = [question.about for question in self.questions if question.kind == "known"]
-        names = [question.about for question in self.questions if question.kind == "matched"]
+        names = [name for question in self.questions if question.kind == "matched" for name in question.about]
         known = recall.known(file, ids) if ids else {}
         matched = recall.matched(file, names) if names else {}
         for question in self.questions:
             if question.kind == "known":
                 question.answer = known.get(question.about)
             elif question.kind == "matched":
-                question.answer = matched.get(question.about)
+                question.answer = {name: matched[name] for name in question.about if name in matched}
             elif question.kind == "overdue":
                 question.answer = recall.overdue(file, *question.about)
             else:

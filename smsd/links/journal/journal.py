@@ -7,12 +7,13 @@ when it is needed. What waits to be committed holds its message, so that the fil
 import json
 import time
 from collections.abc import Callable, Sequence
-from itertools import count, takewhile
+from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
 
+from smsd.core.address import tail
 from smsd.core.contract import dumps
 from smsd.core.life import INTENT, RESULT, head
 from smsd.core.message import IN_FLIGHT, Known, Message, Part
@@ -140,7 +141,7 @@ class SqliteJournal:
     def file_under(self, message: Message, part: Part, group: str, keys: Sequence[str]) -> None:
         """What a part's receipts may be found by."""
         start, no = self._place(message)
-        names = [f"{group}{SEPARATOR}{key}" for key in keys]
+        names = _names([group], keys, [tail(message.recipient)])
         for name in names:
             self._commits.put(f"smsc_id_{start}", (name, no, part.n))
             self._names[name] = (message, part)
@@ -231,35 +232,36 @@ class SqliteJournal:
     # --- receipts
 
     def match(
-        self, groups: Sequence[str], keys: Sequence[str], then: Callable[[tuple[Message, Part] | None], None]
+        self,
+        groups: Sequence[str],
+        keys: Sequence[str],
+        then: Callable[[tuple[Message, Part] | None], None],
+        numbers: Sequence[str] = (),
     ) -> None:
-        """The part that a receipt is about, filed within the first of `groups` that has it."""
-        names = [f"{group}{SEPARATOR}{key}" for group in groups for key in keys]
-        # An exact key counts more than a looser one, and the own group more than an earlier one, wherever they lie.
-        ahead = list(takewhile(lambda name: name not in self._names, names))
-        recent = self._names[names[len(ahead)]] if len(ahead) < len(names) else None
-        if not ahead:
-            then(recent)
-            return
-        questions = [(name, self._commits.ask("matched", name)) for name in ahead]
-        self._commits.then(None, self._matched, questions, recent, then)
+        """The part that a receipt is about: of several with one id one to these `numbers`, then the newest."""
+        names = _names(groups, keys, numbers)
+        if not names:
+            then(None)
+        elif (found := self._names.get(names[0])) is not None:
+            then(found)
+        else:  # a better name may be in the file than the best in memory
+            question = self._commits.ask("matched", names)
+            self._commits.then(None, self._matched, names, question, then)
 
     def _matched(
-        self,
-        questions: list[tuple[str, Question]],
-        otherwise: tuple[Message, Part] | None,
-        then: Callable[[tuple[Message, Part] | None], None],
+        self, names: list[str], question: Question, then: Callable[[tuple[Message, Part] | None], None]
     ) -> None:
-        for name, question in questions:
-            if (filed := self._names.get(name)) is not None:  # since it was asked
-                then(filed)
+        in_file: dict[str, tuple[Message, Part]] = question.answer
+        for name in names:
+            if (found := self._names.get(name)) is not None:
+                then(found)
                 return
-            if question.answer is not None:
-                message, part = question.answer
+            if (read := in_file.get(name)) is not None:
+                message, part = read
                 live = self._live.setdefault(message.id, message)
                 then((live, live.parts[part.n - 1]))
                 return
-        then(otherwise)
+        then(None)
 
     def park(self, provider: str, pdu: bytes) -> int:
         """Keeps a PDU that can't be dealt with yet; returns its number."""
@@ -338,6 +340,10 @@ class SqliteJournal:
         rows = self._file.all("SELECT seq, at, provider, pdu FROM parked ORDER BY seq")
         return [(number, at + behind, provider, pdu) for number, at, provider, pdu in rows]
 
+    def awaited(self) -> list[str]:
+        """Providers with messages whose receipt must come by a certain time."""
+        return [provider for (provider,) in self._file.all("SELECT DISTINCT provider FROM awaiting")]
+
     def left(self, types: Sequence[str], most: int) -> tuple[int, int, list[tuple[int, Publication]]]:
         """How many publications of these types wait, the last one's number, and the first of them."""
         question = f"SELECT count(*), coalesce(max(seq), 0) FROM outbox WHERE type IN ({','.join('?' * len(types))})"
@@ -355,3 +361,12 @@ class SqliteJournal:
     def room(self) -> int:
         """Octets that are free on its disk."""
         return self._file.room()
+
+
+def _names(groups: Sequence[str], keys: Sequence[str], numbers: Sequence[str]) -> list[str]:
+    """What a part is filed under, and looked for by, the best first.
+
+    SMSCs use their ids again: with the recipient's number both messages are found, without it the newest.
+    """
+    names = [f"{group}{SEPARATOR}{key}" for group in groups for key in keys]
+    return [f"{name}{SEPARATOR}{number}" for name in names for number in numbers if number] + names
