@@ -39,8 +39,8 @@ def filed(id: str, base: str) -> tuple[str, ...]:
     Some SMSCs pad the id of the response with zeros and leave them out in the receipt (quirk Q3).
     """
     exact = comparable(id, base)
-    bare = id.lstrip("0")
-    if base != "as_is" or bare in ("", id) or not _HEX_OF_ONE_CASE.fullmatch(id):
+    bare = id.lstrip("0") or "0"
+    if base != "as_is" or bare == id or not _HEX_OF_ONE_CASE.fullmatch(id):
         return (exact,)
     return exact, _PADDED + bare
 
@@ -54,11 +54,11 @@ def keys(id: str, base: str) -> tuple[str, ...]:
     exact = comparable(id, base)
     if base != "as_is" or not _HEX_OF_ONE_CASE.fullmatch(id):
         return (exact,)
-    bare = id.lstrip("0") or id
+    bare = id.lstrip("0") or "0"
     whole = (exact, bare, id.swapcase(), bare.swapcase())
     return tuple(dict.fromkeys((*whole, _PADDED + bare, _PADDED + bare.swapcase())))
 
 
 def identifies(id: str) -> bool:
-    """Whether `id` can tell one message from another: some SMSCs fill in `0` where they have none."""
+    """Whether `id` surely tells one message from another: some SMSCs fill in `0` where they have none."""
     return bool(id.strip("0"))

@@ -99,9 +99,12 @@ class Receipt:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids that may be the message's, verbatim, in the order to try."""
-        found = filter(None, (self.receipted_message_id, self.id))
-        return tuple(dict.fromkeys(id for id in found if message_id.identifies(id)))
+        """The ids that may be the message's, verbatim, in the order to try.
+
+        An SMSC may have named its first message `0`; where there is another id, zeros only fill a field (quirk Q7).
+        """
+        found = tuple(dict.fromkeys(filter(None, (self.receipted_message_id, self.id))))
+        return found if len(found) < 2 else tuple(sorted(found, key=message_id.identifies, reverse=True))
 
     def keys(self, submit: str, receipt: str) -> tuple[str, ...]:
         """What to look for among the submit ids, in order; the two bases are those of the setting `message_id`.
@@ -109,12 +112,14 @@ class Receipt:
         Where TLV and text carry different ids, the TLV repeats the submit_sm_resp and is in its base.
         """
         ids = self.ids
-        if len({message_id.comparable(id, receipt) for id in ids}) == 2:
+        telling = [id for id in ids if message_id.identifies(id)]
+        if len({message_id.comparable(id, receipt) for id in telling}) == 2:
             bases = (submit, receipt)
         else:
             bases = (receipt, receipt)
-        keys = (key for id, base in zip(ids, bases, strict=False) for key in message_id.keys(id, base))
-        return tuple(dict.fromkeys(keys))
+        of_telling = (key for id, base in zip(telling, bases, strict=False) for key in message_id.keys(id, base))
+        of_zeros = (key for id in ids[len(telling) :] for key in message_id.keys(id, receipt))
+        return tuple(dict.fromkeys((*of_telling, *of_zeros)))
 
     def as_json(self) -> dict[str, Any]:
         """The object `receipt` of a result."""

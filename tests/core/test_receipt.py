@@ -276,11 +276,12 @@ def test_receipted_message_id_ends_at_its_first_nul(value: bytes) -> None:
     assert read(b"", (RECEIPTED_MESSAGE_ID, value)).ids == ("77",)
 
 
-@pytest.mark.parametrize("nothing", [b"", b"\0", b"0\0", b"000"])
-def test_an_id_of_zeros_identifies_nothing(nothing: bytes) -> None:
-    """Q7."""
-    assert read(b"id:0 stat:DELIVRD", (RECEIPTED_MESSAGE_ID, nothing)).ids == ()
-    assert read(b"id:77 stat:DELIVRD", (RECEIPTED_MESSAGE_ID, nothing)).ids == ("77",)
+@pytest.mark.parametrize(("zeros", "ids"), [(b"", ()), (b"\0", ()), (b"0\0", ("0",)), (b"000", ("000",))])
+def test_an_id_of_zeros_is_the_last_to_try(zeros: bytes, ids: tuple[str, ...]) -> None:
+    """Q7: an SMSC may have named its first message so; beside another id they only fill the field."""
+    tlv = (RECEIPTED_MESSAGE_ID, zeros)
+    assert read(b"stat:DELIVRD", tlv).ids == ids
+    assert read(b"id:77 stat:DELIVRD", tlv).ids == ("77", *ids)
 
 
 def test_the_first_of_two_equal_tlvs_counts() -> None:
