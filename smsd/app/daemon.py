@@ -21,6 +21,7 @@ from smsd.core.contract import timestamp
 from smsd.core.errors import JournalDamaged, JournalHeld
 from smsd.core.publication import Confirm
 from smsd.flow.control import Control
+from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
@@ -67,8 +68,6 @@ class Daemon:
         self._tasks: list[asyncio.Task[None]] = []
         self._paused: set[str] = set()
         """Providers that were paused in an earlier run."""
-        self._parked: dict[str, list[tuple[int, float, bytes]]] = {}
-        """PDUs that an earlier run could not deal with, until their provider is held again."""
         node = settings.node or socket.gethostname()
         self.node = node
         prefix = settings.broker.prefix
@@ -92,6 +91,7 @@ class Daemon:
         )
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
+        self._early = Early()
         self._supervisor = Supervisor(lambda *what: self._intake.bury(*what))
         started_at = time.time()
         self._holdings = Holdings(
@@ -186,10 +186,9 @@ class Daemon:
             draw=self._draw,
             supervisor=self._supervisor,
             look=self._supervisor.look(self._intake.look),
+            early=self._early,
         )
         holding.lane.paused = holding.name in self._paused
-        for number, at, octets in self._parked.pop(holding.name, ()):
-            holding.receipts.restore(number, at, octets)
         return holding
 
     def _recover(self) -> None:
@@ -199,8 +198,10 @@ class Daemon:
         standing = self._journal.standing()
         self._paused = {provider for provider, kind, _ in standing if kind == "paused"}
         self._stopped.restore(decided for decided in standing if decided[1] != "paused")
+        for provider in self._journal.awaited():
+            self._holdings.resting(provider)
         for number, at, provider, octets in self._journal.parked():
-            self._parked.setdefault(provider, []).append((number, at, octets))
+            self._holdings.resting(provider).receipts.restore(number, at, octets)
 
     # --- what the links say
 

@@ -35,6 +35,14 @@ def topology_of(settings: Settings, names: Iterable[str] | None = None) -> Topol
     return topology(providers, prefix=broker.prefix, queue_type=broker.queue_type, default_queues=broker.default_queues)
 
 
+def left_behind(name: str) -> Provider:
+    """A provider that is gone from the settings, as far as what it has left in the journal is concerned.
+
+    How long its receipts are waited for is in the journal, message by message.
+    """
+    return Provider.model_construct(name=name, title=name, active=False, hosts=(), receipt_wait=0.0)
+
+
 class Holdings(Mapping[str, Holding]):
     """By name; those that are leaving are here until they are gone. `make` builds one that was never held."""
 
@@ -55,7 +63,10 @@ class Holdings(Mapping[str, Holding]):
         self._loop = asyncio.get_running_loop()
         self._held: dict[str, Holding] = {}
         self._resting: dict[str, Holding] = {}
-        """Those that left, with what they know: clock, parked receipts, references. They may come back."""
+        """Those that left, with what they know: clock, parked receipts, references. They may come back.
+
+        Of an earlier run's those are here that have left something, until they are held, if they ever are.
+        """
         self._declared = set(settings.providers)
         """Providers whose queues are there once the broker is."""
         self._leaving: dict[str, tuple[Provider, str]] = {}
@@ -91,6 +102,12 @@ class Holdings(Mapping[str, Holding]):
         if name in self._troubles:
             return self._troubles[name]
         return "about to connect" if self._broker.connected else "waiting for the broker"
+
+    def resting(self, name: str) -> Holding:
+        """Who takes care of what this provider has left in an earlier run; nothing is bound for that."""
+        if name not in self._resting:
+            self._resting[name] = self._make(self._settings.providers.get(name) or left_behind(name))
+        return self._resting[name]
 
     # --- what is wanted
 

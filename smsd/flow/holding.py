@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from smsd.core.address import tail
 from smsd.core.binding import kinds
 from smsd.core.compose import Composed, Composer
 from smsd.core.contract import SendRequest, timestamp
@@ -24,6 +25,7 @@ from smsd.core.turns import EVERY_PRIORITY, Turns
 from smsd.core.verdict import BindVerdict
 from smsd.flow.bind import Bind
 from smsd.flow.connection import ConnectionState
+from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
 from smsd.flow.lane import Lane
@@ -56,9 +58,6 @@ PREFETCH = 500
 """Messages of each priority that keep the window full at any rate, unless the window itself is larger; more of them
 would only go cold in our memory."""
 
-COMPARED = 7
-"""Last digits that two forms of one number have in common."""
-
 
 class Holding:
     """One provider of this daemon. Satisfies the intake's Destination and the bind's Owner."""
@@ -79,6 +78,7 @@ class Holding:
         draw: Callable[[], float],
         supervisor: Supervisor,
         look: Callable[[Delivery], bool],
+        early: Early,
     ) -> None:
         self.provider = provider
         self.name = provider.name
@@ -99,7 +99,7 @@ class Holding:
         pacer = Pacer(provider.max_rate, self._loop.time())
         self.lane = Lane(provider, pacer, journal, broker, reporter, meter, supervisor.attempt, self._let_go)
         group = _group(provider)
-        self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, self._in_flight_to)
+        self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, early, self._in_flight_to)
         self._settler = Settler(
             provider,
             self.lane,
@@ -403,6 +403,7 @@ class Holding:
         return self._settler.answered(message, part, status, smsc_id, seconds, late)
 
     def timed_out(self, message: Message, part: Part) -> None:
+        self.receipts.given_up(message)
         self._settler.timed_out(message, part)
 
     def lost(self, message: Message, part: Part, why: str) -> None:
@@ -420,13 +421,10 @@ class Holding:
     def answers_done(self) -> None:
         self.lane.wake()
 
-    def _in_flight_to(self, address: str) -> bool:
-        """Providers write numbers in national and international forms; names and short codes are nobody's number."""
-        digits = address.removeprefix("+")[-COMPARED:]
+    def _in_flight_to(self, number: str) -> bool:
+        """`number` is a tail: providers write numbers in national and international forms."""
         recipients = (message.recipient for bind in self.binds for message in bind.recipients())
-        if len(digits) < COMPARED:
-            return digits in recipients
-        return any(recipient.endswith(digits) for recipient in recipients)
+        return any(recipient.endswith(number) and tail(recipient) == number for recipient in recipients)
 
 
 def _group(provider: Provider) -> str:

@@ -7,12 +7,13 @@ journal can't take it, the provider is told to keep it and send it again.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
+from smsd.core.address import tail
 from smsd.core.contract import RECEIPT_TYPE, dumps, result_id, timestamp
 from smsd.core.errors import RemoteProtocolError
 from smsd.core.inbound import Assembler, Whole, publication, read
@@ -22,6 +23,7 @@ from smsd.core.publication import Publication
 from smsd.core.receipt import Outcome, Receipt, parse
 from smsd.core.results import FINAL
 from smsd.core.smpp.codec import Pdu, decode
+from smsd.flow.early import Doubts, Early, Parked
 from smsd.flow.ports import Journal, Meter
 from smsd.flow.report import Reporter
 from smsd.flow.wire import IN, Wire
@@ -32,12 +34,11 @@ log = structlog.get_logger("smsd.receipts")
 Answer = Callable[[int], None]
 """Answers the deliver_sm with a command_status."""
 
-PARK = 30.0
-"""Seconds that a receipt waits for its submit_sm_resp, which some SMSCs send later (quirk Q12)."""
-
-PARKED_MAX = 50_000
 UNSAFE_MAX = 20.0
 """Seconds after which a deliver_sm whose event is not safe yet is answered `deliver_fail_status`."""
+
+UNSAFE = 10_000
+"""Such deliver_sm at most; while so many wait, others are answered `deliver_fail_status` at once."""
 
 ASSEMBLED_MAX = 10_000
 
@@ -46,7 +47,10 @@ GROUPS = 4
 
 
 class Receipts:
-    """One provider's receipts and inbound messages."""
+    """One provider's receipts and inbound messages.
+
+    `in_flight_to` says whether a segment is unanswered that goes to a number, of which it is given the tail.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Receipts:
         meter: Meter,
         publish: Callable[[Publication], None],
         prefix: str,
+        early: Early,
         in_flight_to: Callable[[str], bool],
     ) -> None:
         self._groups: list[str] = []
@@ -65,13 +70,14 @@ class Receipts:
         self._meter = meter
         self._publish = publish
         self._prefix = prefix
-        self._in_flight_to = in_flight_to
+        self._early = early
+        self._doubts = Doubts(in_flight_to)
         self._loop = asyncio.get_running_loop()
-        self._parked: dict[_Parked, tuple[str, ...]] = {}
-        """Receipts that nobody claims yet, and what they may be claimed by; the oldest first."""
-        self._claims: dict[str, list[_Parked]] = {}
         self._assembler = Assembler(provider.parts_wait, ASSEMBLED_MAX)
-        self._unsafe: deque[tuple[float, _Once]] = deque()
+        self._unsafe: dict[_Once, float] = {}
+        """Answers that wait until their event is safe, with the loop time since when."""
+        self._hangs = False
+        """Whether one of them has waited for too long, and nothing has become safe since."""
         self.wire: Wire | None = None
         self._awaits = False
         """Whether messages of this run may have to get their receipt by a certain time."""
@@ -81,6 +87,7 @@ class Receipts:
         """Reads by these settings from now on; messages sent under an earlier receipt group are still found."""
         self.provider = provider
         self._groups = [group, *(other for other in self._groups if other != group)][:GROUPS]
+        self._early.join(provider.name, group, self._doubts)
         self._assembler.parts_wait = provider.parts_wait
         self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
         self._awaits = self._awaits or provider.receipt_wait is not None
@@ -88,12 +95,16 @@ class Receipts:
     def arrived(self, pdu: Pdu, answer: Answer) -> None:
         """A deliver_sm or data_sm. `answer` must be called exactly once."""
         once = _Once(answer)
-        if self._journal.trouble is not None:
+        if self._journal.trouble is not None or self._journal.full or self._hangs or len(self._unsafe) >= UNSAFE:
             once(self.provider.deliver_fail_status)
             return
         now = self._loop.time()
-        self._unsafe.append((now, once))
-        self._take(_Parked(pdu, now), lambda: once(0))
+        self._unsafe[once] = now
+        self._take(Parked(pdu, now), partial(self._safe, once))
+
+    def _safe(self, once: "_Once") -> None:
+        self._unsafe.pop(once, None)
+        once(0)
 
     def restore(self, number: int, at: float, octets: bytes) -> None:
         """A PDU that an earlier run has parked at `at`, in seconds since 1970."""
@@ -103,9 +114,9 @@ class Receipts:
             self._journal.unpark(number)
             return
         pdu.frame = octets
-        self._take(_Parked(pdu, self._loop.time() - max(0.0, time.time() - at), number), lambda: None)
+        self._take(Parked(pdu, self._loop.time() - max(0.0, time.time() - at), number), _nobody_waits)
 
-    def _take(self, parked: "_Parked", safe: Callable[[], None]) -> None:
+    def _take(self, parked: Parked, safe: Callable[[], None]) -> None:
         pdu = parked.pdu
         parked.receipt = parse(
             pdu.octets("short_message"),
@@ -124,64 +135,62 @@ class Receipts:
 
     # --- receipts
 
-    def _look_for(self, parked: "_Parked", receipt: Receipt, safe: Callable[[], None]) -> None:
+    def _look_for(self, parked: Parked, receipt: Receipt, safe: Callable[[], None], last: bool = False) -> None:
+        """Finds the message of a receipt, which may have to wait for its id, unless it was the `last` time."""
         forms = self.provider.message_id
         keys = receipt.keys(forms.submit, forms.receipt)
 
         def found(match: tuple[Message, Part] | None) -> None:
-            if match is not None:
-                self._apply(match[0], match[1], receipt, parked.pdu)
-                self._unpark(parked)
-            elif keys and len(self._parked) < PARKED_MAX and self._may_be_early(parked):
+            sure = match is not None and tail(match[0].recipient) in parked.numbers and not _ended(*match)
+            if not (sure or last) and keys and self._park_early(parked, keys):
                 self._park(parked)
-                self._parked[parked] = tuple(keys)
-                for key in keys:
-                    self._claims.setdefault(key, []).append(parked)
+            elif match is not None:
+                self._apply(*match, receipt, parked.pdu)
+                self._unpark(parked)
             else:
                 self._unmatched(parked, receipt)
             self._journal.safe(safe)
 
-        self._journal.match(self._groups, keys, found)
+        self._journal.match(self._groups, keys, found, parked.numbers)
 
-    def _may_be_early(self, parked: "_Parked") -> bool:
-        """Whether a message to either address is at the provider without its submit_sm_resp (quirks Q12, Q21)."""
-        pdu = parked.pdu
-        return self._in_flight_to(pdu.text("source_addr")) or self._in_flight_to(pdu.text("destination_addr"))
+    def _park_early(self, parked: Parked, keys: tuple[str, ...]) -> bool:
+        """Whether it waits for an answer that may still come, about a number that it names.
 
-    def _park(self, parked: "_Parked") -> None:
+        An SMSC that uses its ids again may mean that message, and not the older one that is known by the id.
+        """
+        expected = self._early.expects(self._groups, parked.numbers, self._loop.time())
+        return expected and self._early.park(self.provider.name, parked, self._groups, keys)
+
+    def _park(self, parked: Parked) -> None:
         if parked.number is None:
             parked.number = self._journal.park(self.provider.name, parked.pdu.frame)
 
-    def _unpark(self, parked: "_Parked") -> None:
+    def _unpark(self, parked: Parked) -> None:
         if parked.number is not None:
             self._journal.unpark(parked.number)
             parked.number = None
 
+    def given_up(self, message: Message) -> None:
+        """submit_timeout passed for a segment: its receipt may come before its answer, if that comes at all."""
+        self._doubts.give_up(message.recipient, self._loop.time())
+
     def settled(self, message: Message, part: Part, keys: tuple[str, ...]) -> None:
         """A submit_sm_resp has named its id (`keys`, none if it did not): a receipt may be waiting for it."""
-        for key in keys:
-            for parked in tuple(self._claims.get(key, ())):
-                self._let_go(parked)
-                assert parked.receipt is not None
-                self._apply(message, part, parked.receipt, parked.pdu)
-                self._unpark(parked)
+        for parked in self._early.claim(self._groups[0], keys, message.recipient):
+            assert parked.receipt is not None
+            self._apply(message, part, parked.receipt, parked.pdu)
+            self._unpark(parked)
         if message.status == SENT:
             if self.provider.receipt_wait is not None:
                 self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)
             self.conclude(message)
-
-    def _let_go(self, parked: "_Parked") -> None:
-        for key in self._parked.pop(parked):
-            self._claims[key].remove(parked)
-            if not self._claims[key]:
-                del self._claims[key]
 
     def _apply(self, message: Message, part: Part, receipt: Receipt, pdu: Pdu) -> None:
         """A receipt of a part of ours: statuses only move forward."""
         if self.wire is not None:
             self.wire.about(message, part, IN, pdu.frame)
         shown = receipt.as_json()
-        ended = part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {"uncertain"}
+        ended = _ended(message, part)
         if not ended:
             part.receipt = shown
             if receipt.outcome is not Outcome.INTERMEDIATE:
@@ -195,12 +204,12 @@ class Receipts:
     def conclude(self, message: Message) -> None:
         """Ends a message whose receipts say enough."""
         ending = message.receipt_verdict()
-        if ending is None or message.status in FINAL - {"uncertain"}:
+        if ending is None or message.status in FINAL - {UNCERTAIN}:
             return
         if message.status == UNCERTAIN and message.result is not None:
             message.corrects = message.corrects or message.result.message_id
         if message.sent_at is not None:
-            self._meter.delivered_after(self.provider.name, time.time() - message.sent_at)
+            self._meter.delivered_after(message.provider, time.time() - message.sent_at)
         self._reporter.report(message, ending)
         if self._awaits:
             self._journal.await_receipt(message, None)
@@ -212,10 +221,10 @@ class Receipts:
         for message in messages:
             self._journal.await_receipt(message, None)
             if message.status == SENT:
-                detail = f"no final receipt came within receipt_wait ({wait:g} s)"
+                detail = "no final receipt came within receipt_wait" + (f" ({wait:g} s)" if wait else "")
                 self._reporter.report(message, Ending("unconfirmed", "no-receipt", detail))
 
-    def _unmatched(self, parked: "_Parked", receipt: Receipt) -> None:
+    def _unmatched(self, parked: Parked, receipt: Receipt) -> None:
         pdu = parked.pdu
         self._meter.unmatched_receipt(self.provider.name)
         shown = receipt.as_json()
@@ -238,7 +247,7 @@ class Receipts:
 
     # --- messages from handsets
 
-    def _inbound(self, parked: "_Parked") -> None:
+    def _inbound(self, parked: Parked) -> None:
         fragment = read(parked.pdu, self._charsets)
         whole = self._assembler.add(self.provider.name, fragment, parked, parked.since)
         if whole is None or parked not in whole.tokens:
@@ -257,29 +266,39 @@ class Receipts:
     def sweep(self) -> None:
         """Called about once a second: parked receipts that nobody claimed, parts that stay alone, answers overdue."""
         now = self._loop.time()
-        while self._parked and now >= (parked := next(iter(self._parked))).since + PARK:
-            self._let_go(parked)
+        for parked in self._early.overdue(self.provider.name, now):
             assert parked.receipt is not None
-            self._unmatched(parked, parked.receipt)
+            self._look_for(parked, parked.receipt, _nobody_waits, last=True)
         if self.provider.receipt_wait is not None and self._journal.trouble is None:
             self._journal.overdue(self.provider.name, self._overdue)
         for whole in self._assembler.expired(now):
             self._pass_on(whole)
-        patience = UNSAFE_MAX if self._journal.trouble is None else 0.0
-        while self._unsafe and (self._unsafe[0][1].done or now >= self._unsafe[0][0] + patience):
-            self._unsafe.popleft()[1](self.provider.deliver_fail_status)
+        self._refuse_unsafe(now)
+
+    def _refuse_unsafe(self, now: float) -> None:
+        trouble = self._journal.trouble is not None
+        while self._unsafe:
+            once, since = next(iter(self._unsafe.items()))
+            if not trouble and now < since + UNSAFE_MAX:
+                return
+            del self._unsafe[once]
+            once(self.provider.deliver_fail_status)
+            if not trouble and not self._hangs:
+                self._hangs = True
+                self._journal.safe(self._moves)
+
+    def _moves(self) -> None:
+        """The journal goes on: what comes may become safe in time."""
+        self._hangs = False
 
 
-class _Parked:
-    """A PDU that can't be dealt with yet. `number` is the journal's, once it is kept there."""
+def _ended(message: Message, part: Part) -> bool:
+    """Whether no receipt of the part can change anything any more."""
+    return part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {UNCERTAIN}
 
-    __slots__ = ("number", "pdu", "receipt", "since")
 
-    def __init__(self, pdu: Pdu, since: float, number: int | None = None) -> None:
-        self.pdu = pdu
-        self.since = since
-        self.number = number
-        self.receipt: Receipt | None = None
+def _nobody_waits() -> None:
+    """For a PDU that was answered long ago."""
 
 
 class _Once:

@@ -7,7 +7,7 @@ from rig.daemon import provider
 from rig.stage import Stage
 from storms import flood
 
-from smsd.flow.receipts import PARK
+from smsd.flow.early import PARK
 
 OK = 0
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from smsd.core.message import Known
 from smsd.core.publication import Confirm, Publication
+from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
@@ -43,13 +44,13 @@ def in_a_loop(scene: Callable[..., Awaitable[None]]) -> Callable[..., None]:
 
     @functools.wraps(scene)
     def run(*arguments: Any, **fixtures: Any) -> None:
-        asyncio.run(asyncio.wait_for(scene(*arguments, **fixtures), 20))
+        asyncio.run(asyncio.wait_for(scene(*arguments, **fixtures), 60))
 
     run.__signature__ = inspect.signature(scene)
     return run
 
 
-async def eventually(look: Callable[[], Any], timeout: float = 5.0) -> Any:
+async def eventually(look: Callable[[], Any], timeout: float = 20.0) -> Any:
     """What `look` returns as soon as that is true."""
     deadline = asyncio.get_running_loop().time() + timeout
     while not (seen := look()):
@@ -191,6 +192,7 @@ class World:
             lambda *_: None,
             on_dropped=lambda number: self.events.dropped(number),
         )
+        self.early = Early()
         self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")
         self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
         self.stopped = Stopped(self.journal)
@@ -208,6 +210,7 @@ class World:
             draw=lambda: 0.0,
             supervisor=self.supervisor,
             look=lambda delivery: self.intake.look(delivery),
+            early=self.early,
         )
         self.intake = Intake(
             broker=self.broker,
