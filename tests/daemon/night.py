@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,8 +41,18 @@ AT_ONCE = 2_000
 """Messages that are written to the journal together."""
 WINDOW = 500
 """Receipts that the provider sends without an answer."""
+EVERY = 250
+"""Receipts behind which it sends an enquire_link."""
 PATIENCE = 600.0
 """Seconds without any progress after which all is lost."""
+
+
+class Enquiry(NamedTuple):
+    """An enquire_link: how many receipts it was behind, how many of them were answered before it, and its seconds."""
+
+    behind: int
+    answered: int
+    seconds: float
 
 
 class Night(NamedTuple):
@@ -72,6 +83,7 @@ def night(stage: Stage, receipts: int) -> Night:
     smsc.go()
     _progress(lambda: smsc.answered, receipts, rss)
     assert smsc.statuses == {0}, smsc.statuses
+    smsc.judge()
     _progress(lambda: daemon.status()["outbox"], receipts, rss)
     after, dawn = rss.now(), time.time()
     disk = sum(each.stat().st_size for each in stage.directory.glob("journal-p.db*")) / 2**20
@@ -136,11 +148,15 @@ class Rss:
 class Provider:
     """Takes a bind and, once told to, sends so many receipts; a loop and a thread of its own."""
 
-    def __init__(self, receipts: int) -> None:
+    def __init__(self, receipts: int, window: int = WINDOW) -> None:
         self.port = 0
         self.answered = 0
         self.statuses: set[int] = set()
+        self.enquiries: list[Enquiry] = []
+        """Those that were answered."""
+        self._enquired: deque[tuple[int, float]] = deque()
         self._receipts = receipts
+        self._window = window
         self._next = 0
         self._going = False
         self._transport: Any = None
@@ -170,21 +186,35 @@ class Provider:
     def bound(self, transport: Any) -> None:
         self._transport = transport
 
-    def answer(self, statuses: list[int]) -> None:
-        """Answers to so many receipts."""
-        self.answered += len(statuses)
-        self.statuses.update(statuses)
-        self._send()
+    def answer(self, status: int) -> None:
+        """To the next receipt."""
+        self.answered += 1
+        self.statuses.add(status)
+
+    def enquiry_answered(self) -> None:
+        behind, at = self._enquired.popleft()
+        self.enquiries.append(Enquiry(behind, self.answered, time.monotonic() - at))
+
+    def judge(self) -> None:
+        """AssertionError unless every enquire_link was answered, and none had to wait for the receipts before it."""
+        assert len(self.enquiries) == self._receipts // EVERY
+        assert [each for each in self.enquiries if each.answered >= each.behind] == []
 
     def _go(self) -> None:
         self._going = True
-        self._send()
+        self.send()
 
-    def _send(self) -> None:
-        until = min(self.answered + WINDOW, self._receipts)
-        if self._going and self._next < until:
-            self._transport.write(b"".join(receipt(n) for n in range(self._next, until)))
-            self._next = until
+    def send(self) -> None:
+        """As many receipts as the window has room for."""
+        frames = []
+        until = min(self.answered + self._window, self._receipts) if self._going else 0
+        while self._next < until:
+            frames.append(receipt(self._next))
+            self._next += 1
+            if self._next % EVERY == 0:
+                frames.append(HEADER.pack(MIN_PDU, pdus.ENQUIRE_LINK, 0, self._next))
+                self._enquired.append((self._next, time.monotonic()))
+        self._transport.write(b"".join(frames))
 
 
 class Line(asyncio.Protocol):
@@ -198,18 +228,18 @@ class Line(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        answers = []
         for frame in self._framer.feed(data):
             _, command, status, sequence = HEADER.unpack_from(frame)
             if command == pdus.DELIVER_SM_RESP:
-                answers.append(status)
+                self._of.answer(status)
+            elif command == pdus.ENQUIRE_LINK_RESP:
+                self._of.enquiry_answered()
             elif command in (pdus.ENQUIRE_LINK, pdus.UNBIND):
                 self._transport.write(HEADER.pack(MIN_PDU, command | pdus.RESPONSE, 0, sequence))
             elif command == pdus.BIND_TRANSCEIVER:
                 self._transport.write(HEADER.pack(MIN_PDU + 5, command | pdus.RESPONSE, 0, sequence) + b"smsc\0")
                 self._of.bound(self._transport)
-        if answers:
-            self._of.answer(answers)
+        self._of.send()
 
 
 def receipt(n: int) -> bytes:
@@ -226,15 +256,14 @@ def _told(stage: Stage, number: int, rss: Rss) -> bytearray:
     connection = pika.BlockingConnection(pika.URLParameters(f"{stage.url}?heartbeat=0"))
     channel = connection.channel()
     channel.basic_qos(prefetch_count=1000)
-    got = 0
-    for method, _, body in channel.consume(f"{stage.prefix}.results", inactivity_timeout=60.0):
+    coming = channel.consume(f"{stage.prefix}.results", inactivity_timeout=60.0)
+    for got, (method, _, body) in enumerate(coming, 1):
         if method is None:
             break
         document = json.loads(body)
         assert document["status"] == "delivered", document
         n = int(document["id"][1:])
         told[n] = min(told[n] + 1, 255)
-        got += 1
         if got % 500 == 0 or got >= number:
             channel.basic_ack(method.delivery_tag, multiple=True)
             rss.now()

@@ -267,14 +267,16 @@ def _paced(storm: Storm, name: str) -> None:
     assert max(later - earlier for earlier, later in itertools.pairwise(moments)) < PAUSE
 
 
-def flood(stage: Stage, number: int, copies: int = 1) -> float:
+def flood(stage: Stage, number: int, copies: int = 1, *, timed: bool = False) -> float:
     """The receipts of so many messages, all at once when a daemon that knows them from its journal binds.
 
-    The SMSC cuts a link on which an enquire_link of its own goes without answer for ENQUIRY. The seconds it took;
-    AssertionError if a receipt was not matched, a copy of one brought a result about, or the link was cut.
+    `timed`, on a machine that is ours alone, the SMSC cuts a link on which an enquire_link of its own goes without
+    answer for ENQUIRY. The seconds it took; AssertionError if a receipt was not matched, a copy of one brought a
+    result about, or the link was cut.
     """
     receipts = {"delay": 0, "window": number * copies, "copies": copies}
-    with Storm(stage, {"p": {"bind": "transmitter", "window": 500}}, receipts=receipts, enquire_link=ENQUIRY) as storm:
+    enquire = {"enquire_link": ENQUIRY} if timed else {}
+    with Storm(stage, {"p": {"bind": "transmitter", "window": 500}}, receipts=receipts, **enquire) as storm:
         crm = stage.crm
         ids = storm.load(number, long_every=0)
         crm.until(lambda: sum(len(crm.results[id]) for id in ids) >= number, PATIENCE)
@@ -283,7 +285,7 @@ def flood(stage: Stage, number: int, copies: int = 1) -> float:
         crm.until(lambda: len(storm.smsc.history("bound")) == 2, 30)
         began = time.time()
         finals = crm.finals(ids, PATIENCE)
-        crm.until(lambda: storm.smsc.idle() and time.time() > began + 2 * ENQUIRY, PATIENCE)
+        crm.until(lambda: storm.smsc.idle() and time.time() > began + 2 * ENQUIRY * timed, PATIENCE)
         deliveries = storm.smsc.deliveries()
         assert (len(deliveries), {each["status"] for each in deliveries}) == (number * copies, {0})
         assert len(storm.smsc.history("closed")) == 1, "only the connection of the first daemon"
@@ -315,7 +317,7 @@ def main() -> int:
                 ),
                 "crashes": lambda: crashes(stage, node, options.rounds, options.requests, options.seed),
                 "cuts": lambda: cuts(stage, options.rounds, options.requests),
-                "flood": lambda: flood(stage, options.requests),
+                "flood": lambda: flood(stage, options.requests, timed=True),
                 "reloads": lambda: reloads(stage, options.rounds, options.seconds, options.seed, timed=True),
             }
             began = time.time()

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+import night
 from rig.daemon import provider
 from rig.stage import Stage
 from storms import flood
@@ -23,10 +24,22 @@ def test_receipts_0_ms_before_their_submit_sm_resp_are_matched(stage: Stage) -> 
     assert {delivery["status"] for delivery in simulator.deliveries()} == {OK}
 
 
-def test_a_flood_of_receipts_after_a_restart_is_matched_gives_one_result_each_and_leaves_enquire_link_answered(
-    stage: Stage,
-) -> None:
-    assert flood(stage, 3000, copies=3) < 30
+def test_a_flood_of_receipts_after_a_restart_is_matched_and_gives_one_result_each(stage: Stage) -> None:
+    flood(stage, 3000, copies=3)
+
+
+def test_an_enquire_link_amid_a_flood_of_receipts_does_not_wait_for_them(stage: Stage) -> None:
+    """How long one takes, bench/flood.py measures."""
+    smsc = night.Provider(9_000, window=4_500)
+    try:
+        daemon = stage.daemon({"p": provider(smsc.port)})
+        daemon.bound()
+        smsc.go()
+        stage.crm.until(lambda: smsc.answered == 9_000, 120)
+    finally:
+        smsc.close()
+    assert smsc.statuses == {OK}
+    smsc.judge()
 
 
 def test_a_receipt_after_kill_9_on_another_bind_of_the_group_is_matched_and_its_duplicates_give_no_second_result(
