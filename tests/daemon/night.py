@@ -68,18 +68,24 @@ class Night(NamedTuple):
 
 def night(stage: Stage, receipts: int) -> Night:
     """AssertionError if a receipt was not taken, or its result not published exactly once."""
-    smsc, forward = Provider(receipts), stage.forward()
+    smsc = Provider(receipts)
+    try:
+        return _night(stage, smsc, receipts)
+    finally:
+        smsc.close()
+
+
+def _night(stage: Stage, smsc: "Provider", receipts: int) -> Night:
+    forward = stage.forward()
     forward.open()
-    journal = stage.directory / "journal-p.db"
-    asyncio.run(_campaign(journal, receipts))
+    asyncio.run(_campaign(stage.directory / "journal-p.db", receipts))
     settings = provider(smsc.port, receipts=True)
     daemon = stage.daemon({"p": settings}, url=forward.url, log={"level": "error", "format": "json"})
     daemon.bound()
     forward.close()
     eventually(lambda: daemon.web("/readyz")[0] == 503, 60)
     rss = Rss(daemon)
-    before = rss.now()
-    began = time.time()
+    before, began = rss.now(), time.time()
     smsc.go()
     _progress(lambda: smsc.answered, receipts, rss)
     assert smsc.statuses == {0}, smsc.statuses
@@ -92,7 +98,6 @@ def night(stage: Stage, receipts: int) -> Night:
     assert told == bytearray(b"\1") * receipts, f"{told.count(0)} without a result, {sum(n > 1 for n in told)} with two"
     eventually(lambda: daemon.status()["outbox"] == 0, 60)
     assert daemon.term() == 0
-    smsc.close()
     return Night(before, after, rss.most, disk, dawn - began, time.time() - dawn)
 
 
@@ -167,13 +172,19 @@ class Provider:
         ready.wait()
 
     def _run(self, ready: threading.Event) -> None:
-        server = self._loop.run_until_complete(self._loop.create_server(lambda: Line(self), "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = self._loop.run_until_complete(self._loop.create_server(lambda: Line(self), "127.0.0.1", 0))
+        self.port = self._server.sockets[0].getsockname()[1]
         ready.set()
         self._loop.run_forever()
-        server.close()
-        self._loop.run_until_complete(server.wait_closed())
+        self._loop.run_until_complete(self._end())
         self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        if self._transport is not None:
+            self._transport.abort()
+        await self._server.wait_closed()
+        await asyncio.sleep(0.01)  # the transport is gone only after a turn or two
 
     def go(self) -> None:
         """Begins to send."""
