@@ -168,6 +168,8 @@ class Daemon:
         broker.on_up = self._broker_up
         broker.on_down = self._broker_down
         broker.on_blocked = self._broker_blocked
+        broker.on_channel_lost = self._channel_lost
+        broker.on_channel_back = self._channel_back
         broker.on_confirm = self._meter.publish_confirmed
         broker.on_copy_dropped = self._meter.copy_dropped
 
@@ -235,6 +237,16 @@ class Daemon:
         self._outbox.connection_lost()
         for holding in self._holdings.values():
             holding.broker_lost()
+
+    def _channel_lost(self, name: str, why: str) -> None:
+        log.warning("channel", of=name.strip("."), detail=f"{why}; opened again alone")
+        if name in self._holdings:
+            self._holdings[name].channel_lost(why)
+
+    def _channel_back(self, name: str) -> None:
+        log.info("channel", of=name.strip("."), detail="open again")
+        if name in self._holdings:
+            self._holdings[name].channel_back()
 
     def _broker_blocked(self, blocked: bool) -> None:
         detail = "the broker takes no publishes (short of memory or disk)" if blocked else "the broker takes publishes"

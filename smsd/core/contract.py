@@ -1,7 +1,9 @@
 """Requests as the contract wants them (version 1): octets from the broker in, a `SendRequest` or a refusal out."""
 
+import contextlib
 import json
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,8 +25,14 @@ INBOUND_TYPE = "sms.inbound.v1"
 EVENT_TYPE = "sms.event.v1"
 CONTROL_TYPE = "sms.control.v1"
 
+BODY_MAX = 256 * 1024
+"""Octets that a request may have: 255 segments of escaped letters, and all else at its longest."""
+
 CALLBACK_MAX = 1024
 """Octets of JSON that `callback` may have."""
+
+TLVS_MAX = 16 * 1024
+"""Octets that a request's `tlvs` may have in all, so that they fit into a PDU."""
 
 
 class Unreadable(Exception):
@@ -87,6 +95,8 @@ def _vendor_tlvs(value: Any) -> tuple[tuple[int, bytes], ...]:
         if not 0 < number <= 0xFFFF or len(content) > 1024:
             raise PydanticCustomError("tlvs", "a tag must be from 0x0001 to 0xFFFF, a value at most 1024 octets")
         found.append((number, content))
+    if sum(4 + len(content) for _, content in found) > TLVS_MAX:
+        raise PydanticCustomError("tlvs", "must have at most 16 KiB in all, so that they fit into a PDU")
     return tuple(found)
 
 
@@ -119,10 +129,10 @@ class SendRequest(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="allow", populate_by_name=False)
 
     id: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    to: str
+    to: Annotated[str, Field(max_length=128)]
     text: Annotated[str, Field(min_length=1)]
     sender: Annotated[str, Field(max_length=20)] | None = Field(default=None, alias="from")
-    encoding: str | None = "auto"
+    encoding: Annotated[str, Field(max_length=64)] | None = "auto"
     flash: bool | None = False
     expires_at: Time | None = None
     send_after: Time | None = None
@@ -143,6 +153,8 @@ def read_request(body: bytes, message_id: str | None) -> SendRequest:
 
     Raises Unreadable for what is not JSON, and Refused, naming the field and what to do, for everything else.
     """
+    if len(body) > BODY_MAX:
+        raise _too_long(body, message_id)
     try:
         request = _VALIDATE(body)
     except ValidationError:
@@ -154,6 +166,40 @@ def read_request(body: bytes, message_id: str | None) -> SendRequest:
     if request.send_after and request.expires_at and request.send_after > request.expires_at:
         raise _refusal(request, ContractError("send_after", "is after expires_at: swap or drop one"))
     return request
+
+
+_FIRST_ID = re.compile(
+    rb'\s*+\{(?:\s*+"(?!id")[^"\\]*+"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"|[\w.+-]++)\s*+,)*+'
+    rb'\s*+"id"\s*+:\s*+("(?:[^"\\]|\\.){1,768}+")',
+    re.DOTALL,
+)
+"""An object's `id`, where only plain values stand before it."""
+
+_LOOKED_AT = 4096
+"""Octets at the beginning of a body that is too long to be read, in which its `id` is looked for."""
+
+
+def _too_long(body: bytes, message_id: str | None) -> Exception:
+    """A body that is not read: answered if who it is can be told at a glance."""
+    sentence = f"has {len(body)} octets: {BODY_MAX} are the most"
+    known: dict[str, Any] = {}
+    if (found := _FIRST_ID.match(body[:_LOOKED_AT])) is not None:
+        with contextlib.suppress(ValueError):
+            known = _known({"id": json.loads(found[1])}, message_id)
+    elif message_id:
+        known = _known(None, message_id)
+    if known.get("id") is None:
+        return Unreadable("too-long", f"the body {sentence}, and no id stands at its beginning")
+    return Refused(ContractError("body", sentence), known)
+
+
+def drop_unknown_fields(request: SendRequest) -> list[str]:
+    """The names of fields that the contract does not have; what they hold is not kept."""
+    if not request.model_extra:
+        return []
+    names = list(request.model_extra)
+    request.model_extra.clear()
+    return names
 
 
 def _named(request: SendRequest, message_id: str | None) -> SendRequest:

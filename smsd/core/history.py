@@ -42,7 +42,7 @@ def due(found: Mapping[str, Any]) -> float:
         moment = float(found.get(DUE, 0))
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return moment if math.isfinite(moment) else 0.0
+    return moment if math.isfinite(moment) and moment <= LATEST else 0.0
 
 
 def read(found: Mapping[str, Any]) -> dict[str, Any] | None:

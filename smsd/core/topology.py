@@ -60,6 +60,13 @@ def of_provider(provider: str, *, prefix: str, queue_type: str) -> Topology:
     return Topology((), tuple(q for q, _ in queues), tuple(b for _, bs in queues for b in bs))
 
 
+def part(whole: Topology, names: Iterable[str]) -> Topology:
+    """Of all that has to be there, the queues of these names."""
+    wanted = frozenset(names)
+    queues = tuple(queue for queue in whole.queues if queue.name in wanted)
+    return Topology((), queues, tuple(binding for binding in whole.bindings if binding.queue in wanted))
+
+
 def _exchanges(prefix: str) -> Iterator[Exchange]:
     yield Exchange(f"{prefix}.returned", "fanout")
     yield Exchange(f"{prefix}.dead", "fanout")

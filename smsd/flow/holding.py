@@ -127,6 +127,8 @@ class Holding:
         """Loop time at which the queues that are not read are looked through next."""
         self._looking = False
         self.wire: Wire | None = None
+        self.channel_trouble: str | None = None
+        """Why its queues are not read although we want it, while the broker is connected."""
 
     def __repr__(self) -> str:
         return f"<Holding {self.name}: {self.state}, {self.connection.detail}>"
@@ -314,6 +316,20 @@ class Holding:
         for message in self.lane.take_out():
             self._rest_at_broker(message)
         self._holds.broker_lost()
+        self.channel_trouble = None  # with the next connection all channels are opened anew
+
+    def channel_lost(self, why: str) -> None:
+        """The broker closed the channel that its messages came by: they will come again, to us or to others."""
+        if self.channel_trouble is None:
+            self._events.emit("check_failed", self.name, detail=f"its queues are not read: {why}")
+        self.channel_trouble = why
+        for message in self.lane.take_out():
+            self.lane.add(message)  # which lets go those whose deliveries are stale
+
+    def channel_back(self) -> None:
+        if self.channel_trouble is not None:
+            self.channel_trouble = None
+            self._events.emit("check_ok", self.name, detail="its queues are read again")
 
     def broker_up(self) -> None:
         self.lane.wake()
@@ -357,6 +373,7 @@ class Holding:
         """The provider's part of /status."""
         quiet = self._quiet.sentence(time.time())
         connection = self.connection
+        trouble = f"its queues are not read: {self.channel_trouble}" if self.channel_trouble else ""
         return {
             "active": self.provider.active,
             "state": self.state,
@@ -368,7 +385,7 @@ class Holding:
             "window_used": sum(bind.window_used for bind in self.binds),
             "waiting": self.lane.turns.waiting(),
             "paused": self.lane.paused,
-            "detail": f"{connection.detail}; {quiet}" if quiet else connection.detail,
+            "detail": "; ".join(filter(None, (connection.detail, quiet, trouble))),
         }
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -10,7 +10,16 @@ import structlog
 
 from smsd.core import history
 from smsd.core.compose import Composed
-from smsd.core.contract import PRIORITIES, Refused, SendRequest, Unreadable, fingerprint, read_request, result_id
+from smsd.core.contract import (
+    PRIORITIES,
+    Refused,
+    SendRequest,
+    Unreadable,
+    drop_unknown_fields,
+    fingerprint,
+    read_request,
+    result_id,
+)
 from smsd.core.errors import ContractError
 from smsd.core.message import Ending, Known, Message
 from smsd.core.publication import Confirm
@@ -22,10 +31,18 @@ from smsd.flow.stopped import Stopped
 log = structlog.get_logger("smsd.intake")
 
 REROUTED = "x-smsd-rerouted"
-"""Header of a request that was given to its queue after the broker had returned it: once is enough."""
+"""Header of a request that was given to its queue after the broker had returned it: how often. What no queue takes is
+given to it once; what its queue gave up on always, from the second time on by way of a hold queue, so that a limit of
+few deliveries makes no circle that turns at full speed."""
+
+SLOWLY = "hold.10s"
+
+DELIVERY_LIMIT, EXPIRED = "delivery_limit", "expired"
+"""RabbitMQ's words for why a queue gave up on a message: delivered too often, and its time to live has passed."""
 
 AGAIN = 5.0
-"""Seconds before a delivery whose copy the broker refused returns to its queue, from where it comes at once."""
+"""Seconds before a copy that the broker refused is published again. Nothing is given back meanwhile: RabbitMQ 4 drops
+what came back to a queue without a dead-letter exchange too often."""
 
 SEEN = 100_000
 """Ids remembered while the journal is new. What an earlier smsd had on its way is among the first that come."""
@@ -88,7 +105,7 @@ class Intake:
         """One delivery of a work queue."""
         provider = delivery.provider
         try:
-            request = read_request(delivery.body, delivery.message_id)
+            request = _read(delivery)
         except Unreadable as error:
             self._meter.request(provider, "refused")
             self.bury(delivery, error.reason, error.detail)
@@ -97,8 +114,8 @@ class Intake:
             self._meter.request(provider, "refused")
             self._refuse(delivery, error, error.known, provider)
             return
-        if request.model_extra:
-            self._warn_of(request.model_extra)
+        if unknown := drop_unknown_fields(request):
+            self._warn_of(unknown)
         assert request.id is not None
         print_ = fingerprint(request.to, request.text)
         go_on = partial(self._looked_up, delivery, request, print_, self._is_doubtful(delivery, request))
@@ -328,7 +345,7 @@ class Intake:
         error = ContractError(field, sentence, status)
         self._reporter.reject(delivery, error, _known(request), delivery.provider, status=status, fingerprint=print_)
 
-    def _warn_of(self, unknown: Mapping[str, Any]) -> None:
+    def _warn_of(self, unknown: Iterable[str]) -> None:
         for name in unknown:
             if name not in self._warned and len(self._warned) < NAMES_WARNED:
                 self._warned.add(name)
@@ -338,37 +355,48 @@ class Intake:
 
     def bury(self, delivery: Delivery, reason: str, detail: str) -> None:
         """To the dead queue, body and properties untouched; acked once it is there."""
+        self._meter.dead_letter(reason)
+        log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
+        if why := delivery.given_up:
+            detail = f"{detail}; its queue had given up on it ({why})"
+        self._move(delivery, "dead", {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]})
+
+    def _move(self, delivery: Delivery, exchange: str, headers: dict[str, str]) -> None:
+        """A confirmed copy to another exchange, then the ack. A copy that is refused is published again later."""
+        name = f"{self._prefix}.{exchange}"
 
         def answered(answer: Confirm) -> None:
             if answer is Confirm.DONE:
                 delivery.ack()
             else:
-                log.error("dead_queue_refuses", detail=f"{self._prefix}.dead: {answer.value}; trying again later")
-                asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
+                log.error("copy_refused", detail=f"{name}: {answer.value}; trying again later")
+                asyncio.get_running_loop().call_later(AGAIN, publish)
 
-        self._meter.dead_letter(reason)
-        log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
-        headers = {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]}
-        self._broker.forward(delivery, f"{self._prefix}.dead", delivery.key, headers, answered)
+        def publish() -> None:
+            if not delivery.stale:
+                self._broker.forward(delivery, name, delivery.key, headers, answered)
+
+        publish()
 
     def returned(self, delivery: Delivery) -> None:
         """A request that the broker could not route, or gave up on: answered, or given to its queue after all."""
         provider, _, priority = delivery.key.partition(".")
         exists = provider in self._known_providers()
-        gave_up = delivery.headers.get("x-first-death-reason")
+        gave_up = delivery.given_up
         routable = exists and priority in ("", *PRIORITIES)
-        if routable and not gave_up and REROUTED not in delivery.headers:
-            self._to_its_queue(delivery)
+        if routable and (gave_up == DELIVERY_LIMIT or not (gave_up or REROUTED in delivery.headers)):
+            self._to_its_queue(delivery)  # what is known of it is looked up when it comes from there
             return
         try:
-            request = read_request(delivery.body, delivery.message_id)
+            request = _read(delivery)
         except Unreadable as error:
             self.bury(delivery, error.reason, error.detail)
             return
         except Refused as error:
-            known, answer = error.known, None
+            known = error.known
+            refusal: Refused | None = error
         else:
-            known, answer = _known(request), fingerprint(request.to, request.text)
+            known, refusal = _known(request), None
         if not exists:
             sentence = f"{delivery.key!r} names no provider of this smsd: correct it"
             self._meter.request("unknown", "refused")
@@ -377,21 +405,19 @@ class Intake:
             sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
             self._meter.request(provider, "refused")
             self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
-        elif answer is None:
-            self._given_up(delivery, known, provider, gave_up, None)
+        elif refusal is not None:
+            self._meter.request(provider, "refused")
+            self._refuse(delivery, refusal, known, provider)
         else:
-            give_up = partial(self._given_up, delivery, known, provider, gave_up)
+            give_up = partial(self._given_up, delivery, request, provider, gave_up)
             self._journal.look_up(known["id"], partial(self._with_delivery, delivery, give_up))
 
     def _given_up(
-        self,
-        delivery: Delivery,
-        known: dict[str, Any],
-        provider: str,
-        why: Any,
-        before: Known | None,
+        self, delivery: Delivery, request: SendRequest, provider: str, why: str | None, before: Known | None
     ) -> None:
         """The broker gave up on it: what is known of it already counts more than that."""
+        if delivery.stale:
+            return
         if before is not None and before.result is not None:
             self._reporter.repeat(delivery, before.result)
         elif before is not None and before.unreadable is not None:
@@ -400,21 +426,27 @@ class Intake:
             self._to_its_queue(delivery)  # where it waits as long as it has to, paused for instance
         elif before is not None and before.message is not None:
             before.message.attach(delivery)
+        elif why == EXPIRED:
+            self._meter.request(provider, "expired")
+            error = ContractError("expiration", "its time to live at the broker passed before it was sent", EXPIRED)
+            print_ = fingerprint(request.to, request.text)
+            self._reporter.reject(delivery, error, _known(request), provider, status=EXPIRED, fingerprint=print_)
         else:
             sentence = f"the broker gave up on it ({why or 'no queue takes it'}) before it was sent: send it again"
             error = ContractError("queue", sentence, "provider-down")
-            self._reporter.reject(delivery, error, known, provider, status="failed", permanent=False)
+            self._reporter.reject(delivery, error, _known(request), provider, status="failed", permanent=False)
 
     def _to_its_queue(self, delivery: Delivery) -> None:
         """It was published before its queue existed, or the queue gave up on it while it rested there."""
+        rounds = delivery.headers.get(REROUTED, "0")
+        before = int(rounds) if rounds.isdecimal() and len(rounds) < 10 else 0
+        self._move(delivery, SLOWLY if before else "requests", {REROUTED: str(before + 1)})
 
-        def answered(answer: Confirm) -> None:
-            if answer is Confirm.DONE:
-                delivery.ack()
-            else:
-                asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
 
-        self._broker.forward(delivery, f"{self._prefix}.requests", delivery.key, {REROUTED: "1"}, answered)
+def _read(delivery: Delivery) -> SendRequest:
+    if (why := delivery.unreadable) is not None:
+        raise Unreadable("unreadable-properties", why)
+    return read_request(delivery.body, delivery.message_id)
 
 
 def _has_expired(request: SendRequest) -> bool:

@@ -28,9 +28,17 @@ class Delivery(Protocol):
     @property
     def reply_to(self) -> str | None: ...
     @property
-    def headers(self) -> Mapping[str, Any]: ...
+    def headers(self) -> Mapping[str, str]:
+        """Those that mean something to us, as far as they are text."""
+
     @property
-    def raw_properties(self) -> Any: ...
+    def given_up(self) -> str | None:
+        """Why its queue gave up on it, in the broker's word; None if none has since it was published."""
+
+    @property
+    def unreadable(self) -> str | None:
+        """What makes its properties unreadable."""
+
     def ack(self) -> None: ...
     def give_back(self) -> None: ...
     @property
@@ -49,7 +57,7 @@ class Broker(Protocol):
         """The same body to the caller's own queue, at best effort."""
 
     def forward(
-        self, delivery: Any, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
+        self, delivery: Any, exchange: str, key: str, headers: dict[str, str], then: Callable[[Confirm], None]
     ) -> None:
         """A delivery's body and properties to another exchange, with more headers."""
 

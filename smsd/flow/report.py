@@ -27,10 +27,16 @@ log = structlog.get_logger("smsd")
 CANCELLED = "cancelled"
 
 
+TRACEPARENT_MAX = 256
+"""Characters of a `traceparent` that is passed through; W3C's has 55, and later versions may have more."""
+
+
 def traceparent(delivery: Delivery) -> str | None:
-    """The header to pass through. AMQP's headers have types: what is no text is no trace."""
+    """The header to pass through; what is no visible ASCII, or longer than any trace, is none."""
     value = delivery.headers.get("traceparent")
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str) or len(value) > TRACEPARENT_MAX:
+        return None
+    return value if all("!" <= character <= "~" for character in value) else None
 
 
 class Reporter:

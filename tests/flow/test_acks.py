@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smsd.links.broker.consume import ConsumeChannel, Delivery
+from smsd.links.broker.properties import Properties
 
 
 class PikaChannel:
@@ -60,7 +61,13 @@ def test_deliveries_that_pika_rejects_for_a_cancelled_consumer_do_not_cost_the_o
         pika.unsettled -= rejected
         tags = [tag for tag in range(1, 31) if tag not in rejected]
         deliveries = [
-            Delivery(channel, SimpleNamespace(delivery_tag=tag, routing_key="p", redelivered=False), None, b"", 1)
+            Delivery(
+                channel,
+                SimpleNamespace(delivery_tag=tag, routing_key="p", redelivered=False),
+                Properties(b"\0\0"),
+                b"",
+                1,
+            )
             for tag in tags
         ]
         for delivery in deliveries:

@@ -41,6 +41,10 @@ class Link(BrokerLink):
         self.on_blocked = lambda _: None
         self.on_confirm = lambda _: None
         self.on_copy_dropped = lambda: None
+        self.lost: list[tuple[str, str]] = []
+        self.back: list[str] = []
+        self.on_channel_lost = lambda name, reason: self.lost.append((name, reason))
+        self.on_channel_back = self.back.append
 
 
 @asynccontextmanager

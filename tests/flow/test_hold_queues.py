@@ -67,7 +67,8 @@ async def test_a_held_message_that_its_queue_gave_up_on_goes_back_there_and_on_w
         await eventually(lambda: w.smsc.record.statuses[0x58] == 1 and w.holding.lane.waiting())
         w.holding.pause("by a test")
         assert (await w.known()).message.held
-        back = w.request(id="m1", headers={"x-first-death-reason": "delivery_limit"})
+        back = w.request(id="m1")
+        back.given_up = "delivery_limit"
         w.intake.returned(back)
         await eventually(lambda: w.broker.forwarded)
         _, where, _, then = w.broker.forwarded.pop()

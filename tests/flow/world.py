@@ -111,7 +111,8 @@ class Delivery:
     correlation_id: str | None = None
     reply_to: str | None = None
     headers: dict[str, Any] = field(default_factory=dict)
-    raw_properties: Any = None
+    given_up: str | None = None
+    unreadable: str | None = None
     stale: bool = False
     acks: int = 0
     given_back: int = 0

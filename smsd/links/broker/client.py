@@ -5,10 +5,8 @@ Unlike the daemon's it is never reconnected: whatever ends the connection ends t
 
 import asyncio
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 from smsd import __version__
@@ -125,21 +123,10 @@ class Client:
         return answer
 
     def _put(self, publication: Publication, reply_to: str | None) -> None:
-        properties = SimpleNamespace(
-            content_type="application/json",
-            content_encoding="utf-8",
-            message_id=publication.message_id,
-            correlation_id=publication.correlation_id,
-            type=publication.type,
-            headers=publication.headers,
-            app_id=f"smsd/{__version__}",
-            timestamp=int(time.time()),
-            reply_to=reply_to,
-        )
         self._published += 1
         self._unconfirmed.add(self._published)
-        own = amqp.with_headers(properties, {})  # pika's own class of them
-        self._session.republish(publication.exchange, publication.key, publication.body, own)
+        properties = amqp.own_properties(publication, publication.correlation_id, f"smsd/{__version__}", reply_to)
+        self._session.publish_as(publication.exchange, publication.key, publication.body, properties)
 
     async def reply_queue(self) -> str:
         """Makes an exclusive queue and reads it: its name is what `reply_to` has to say. Raises LinkDown."""

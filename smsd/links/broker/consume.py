@@ -4,6 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from smsd.core.topology import HOLDS
+from smsd.links.broker.properties import Properties
+
+HEAVY = 16 * 1024
+"""Octets from which a delivery counts as heavy: four times the longest ordinary request."""
+
+HEAVY_MAX = 8 * 1024 * 1024
+"""Octets of heavy deliveries that may be unsettled on one channel; beyond that nothing more is read until half of them
+are settled. What is lighter is bounded by the prefetch."""
+
+_HOLD_QUEUES = tuple(f".hold.{name}" for name in HOLDS)
+
 Ask = Callable[[Callable[[Callable[..., None]], object]], Awaitable[Any]]
 """Turns one of pika's callbacks into an answer: `AmqpSession.ask`."""
 
@@ -11,17 +23,26 @@ Ask = Callable[[Callable[[Callable[..., None]], object]], Awaitable[Any]]
 class Delivery:
     """One message from a queue."""
 
-    __slots__ = ("_channel", "_properties", "body", "first", "key", "priority", "provider", "redelivered", "tag")
+    __slots__ = (
+        *("_channel", "_key", "_properties", "body", "first", "key", "priority", "provider", "redelivered", "tag"),
+    )
 
     def __init__(
-        self, channel: "ConsumeChannel", method: Any, properties: Any, body: bytes, priority: int, first: bool = False
+        self,
+        channel: "ConsumeChannel",
+        method: Any,
+        properties: Properties,
+        body: bytes,
+        priority: int,
+        first: bool = False,
     ) -> None:
         self._channel = channel
         self._properties = properties
         self.tag: int = method.delivery_tag
-        channel.came(self.tag)
+        channel.came(self.tag, len(body) + properties.size)
         self.body = body
-        self.key: str = _text(method.routing_key) or ""
+        self._key: str | bytes = method.routing_key
+        self.key = _text(method.routing_key)
         self.redelivered: bool = method.redelivered
         self.provider = channel.name
         self.priority = priority
@@ -29,22 +50,39 @@ class Delivery:
 
     @property
     def message_id(self) -> str | None:
-        return _text(self._properties.message_id)
+        return self._properties.message_id
 
     @property
     def correlation_id(self) -> str | None:
-        return _text(self._properties.correlation_id)
+        return self._properties.correlation_id
 
     @property
     def reply_to(self) -> str | None:
-        return _text(self._properties.reply_to)
+        return self._properties.reply_to
 
     @property
-    def headers(self) -> Mapping[str, Any]:
-        return self._properties.headers or {}
+    def headers(self) -> Mapping[str, str]:
+        """Those that mean something to us, as far as they are text."""
+        return self._properties.headers()
 
     @property
-    def raw_properties(self) -> Any:
+    def given_up(self) -> str | None:
+        """Why its queue gave up on it, in the broker's word; None if none has since it was published."""
+        deaths = self._properties.deaths()
+        return next((death.reason for death in deaths if not death.queue.endswith(_HOLD_QUEUES)), None)
+
+    @property
+    def unreadable(self) -> str | None:
+        """What makes its properties unreadable."""
+        return self._properties.check()
+
+    @property
+    def raw_key(self) -> str | bytes:
+        """The routing key as it came, which need not be UTF-8."""
+        return self._key
+
+    @property
+    def raw_properties(self) -> Properties:
         return self._properties
 
     @property
@@ -60,9 +98,12 @@ class Delivery:
 
 
 class ConsumeChannel:
-    """One channel with its consumers, and acks gathered into as few frames per turn of the loop as possible."""
+    """One channel with its consumers, and acks gathered into as few frames per turn of the loop as possible.
 
-    def __init__(self, name: str, channel: Any, ask: Ask) -> None:
+    `on_room` is called when there is room again on a channel that was too heavy to be read on.
+    """
+
+    def __init__(self, name: str, channel: Any, ask: Ask, on_room: Callable[[], None] = lambda: None) -> None:
         self.name = name
         self._channel = channel
         self._ask = ask
@@ -76,6 +117,13 @@ class ConsumeChannel:
         self._acked: set[int] = set()
         """Acked tags above `_low`; those in `_fresh` have not been told to the broker."""
         self._fresh: set[int] = set()
+        self._heavy: dict[int, int] = {}
+        """Octets of heavy deliveries by tag, as long as they are not settled."""
+        self._weight = 0
+        """Their sum."""
+        self._on_room = on_room
+        self.too_heavy = False
+        """Whether nothing more is to be read for now."""
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +138,34 @@ class ConsumeChannel:
 
         await self._ask(start)
 
+    async def declare_exclusive(self) -> str:
+        """Makes a queue of this connection's own, gone with its consumer; its name."""
+        raw = self._channel
+        declared = await self._ask(lambda done: raw.queue_declare("", exclusive=True, auto_delete=True, callback=done))
+        name: str = declared.method.queue
+        return name
+
+    async def bind(self, queue: str, exchange: str, key: str, *, on: bool = True) -> None:
+        """Has the exchange's messages with this key put into the queue, or no longer."""
+        change = self._channel.queue_bind if on else self._channel.queue_unbind
+        await self._ask(lambda done: change(queue, exchange, key, callback=done))
+
+    def close(self) -> None:
+        """Everything that was not acked goes back to its queue."""
+        self._fresh.clear()
+        if self.is_open:
+            self._channel.close()
+
+    async def depth(self, queue: str) -> int:
+        """Messages that are ready in a queue. Raises LinkDown."""
+        declared = await self._ask(lambda done: self._channel.queue_declare(queue, passive=True, callback=done))
+        count: int = declared.method.message_count
+        return count
+
+    def queue_of(self, consumer_tag: str) -> str:
+        """What this consumer reads."""
+        return next((queue for queue, tag in self._consumers.items() if tag == consumer_tag), "a queue")
+
     @property
     def queues(self) -> list[str]:
         """Those that are read."""
@@ -100,23 +176,32 @@ class ConsumeChannel:
         """Whether anything that came is neither acked, the broker told so, nor given back."""
         return self._low <= self._newest
 
-    def close(self) -> None:
-        """What is not settled returns to its queue."""
-        if self.is_open:
-            self._channel.close()
-
-    def cancel(self, queue: str) -> bool:
-        """No more deliveries from there; what was delivered can still be acked. False if nobody reads it."""
+    def cancel(self, queue: str) -> None:
+        """No more deliveries from there; what was delivered can still be acked."""
         tag = self._consumers.pop(queue, None)
         if tag is not None and self.is_open:
             self._channel.basic_cancel(tag)
-        return tag is not None
 
-    def came(self, tag: int) -> None:
+    def came(self, tag: int, octets: int) -> None:
         """A delivery came. Those left out before it were of a cancelled consumer: pika has rejected them by itself."""
         for rejected in range(self._newest + 1, tag):
             self._settled(rejected)
         self._newest = tag
+        if octets < HEAVY:
+            return
+        self._heavy[tag] = octets
+        self._weight += octets
+        if self._weight > HEAVY_MAX and not self.too_heavy:
+            self.too_heavy = True
+            for queue in self.queues:
+                self.cancel(queue)
+
+    def _lighter(self, tag: int) -> None:
+        if self._heavy and (octets := self._heavy.pop(tag, None)) is not None:
+            self._weight -= octets
+            if self.too_heavy and self._weight < HEAVY_MAX // 2:
+                self.too_heavy = False
+                self._loop.call_soon(self._on_room)
 
     def ack(self, tag: int) -> None:
         if tag < self._low or tag in self._acked:
@@ -124,11 +209,13 @@ class ConsumeChannel:
         if not self._fresh:
             self._loop.call_soon(self._flush)
         self._fresh.add(tag)
+        self._lighter(tag)
 
     def give_back(self, tag: int) -> None:
         """Back to the queue, for others or for later."""
         if self.is_open and tag >= self._low and tag not in self._acked and tag not in self._fresh:
             self._settled(tag)
+            self._lighter(tag)
             self._channel.basic_nack(tag, requeue=True)
 
     def _settled(self, tag: int) -> None:
@@ -157,6 +244,6 @@ class ConsumeChannel:
         acked.update(fresh)
 
 
-def _text(value: str | bytes | None) -> str | None:
+def _text(value: str | bytes) -> str:
     """A short string. pika leaves one that is no UTF-8 as octets, which nothing behind it expects."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

@@ -2,7 +2,7 @@
 
 A supervisor opens one `AmqpSession` after another, declares (or checks) the topology, starts the consumers that are
 wanted, and says when it is up and down. Publishes that a lost session left unconfirmed are not repeated here: the
-outbox still holds them and is told by `on_down`.
+outbox still holds them and is told by `on_down`. A channel that consumes may be lost and come back alone (`Readers`).
 """
 
 import asyncio
@@ -11,18 +11,22 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from smsd.core.backoff import Backoff
-from smsd.core.contract import PRIORITIES
+from smsd.core.contract import CONTROL_TYPE, PRIORITIES
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
-from smsd.core.topology import Topology, work_queue
+from smsd.core.topology import Topology, part, work_queue
 from smsd.core.turns import EVERY_PRIORITY
-from smsd.links.broker import amqp
+from smsd.links.broker import amqp, replies
 from smsd.links.broker.amqp import AmqpSession
 from smsd.links.broker.consume import ConsumeChannel, Delivery
+from smsd.links.broker.readers import Readers
 from smsd.links.broker.through import Look, Through
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one try at one node of the cluster, authentication included."""
+
+RETURNED, CONTROL = ".returned", ".control"
+"""Names of the channels that are no provider's, none of which has a dot."""
 
 
 class Wanted(NamedTuple):
@@ -60,20 +64,23 @@ class BrokerLink:
         self._begun = False
         self._closed = False
         self._blocked = False
-        self._channels: dict[str, ConsumeChannel] = {}
+        self._readers = Readers(
+            draw,
+            self._mend,
+            lambda name, reason: self._reader_lost(name, reason),
+            lambda name: self.on_channel_back(name),
+        )
         self._wanted: dict[str, Wanted] = {}
         self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None], float]] = {}
         """By tag: exchange, message_id, who wants the answer, and since when."""
         self._returned: set[int] = set()
         self._tag = 0
-        self._starts: dict[str, asyncio.Task[None]] = {}
-        """Who starts each provider's consumers, on this session."""
         self._through: dict[str, asyncio.Task[None]] = {}
         """Who reads each provider's queues through, on this session."""
-        self._left: set[str] = set()
-        """Queues that had a consumer in this run which is gone: what was on its way to that went back unseen."""
         self._reading: set[str] = set()
         """Queues that are being read through, and not otherwise."""
+        self._read: set[str] = set()
+        """Queues that have had a consumer in this run."""
         self.state = "never connected"
         self.on_confirm: Callable[[float], None]
         """Seconds from a publish to the broker's answer."""
@@ -85,6 +92,9 @@ class BrokerLink:
         self.on_up: Callable[[], None]
         self.on_down: Callable[[str], None]
         self.on_blocked: Callable[[bool], None]
+        self.on_channel_lost: Callable[[str, str], None]
+        """Whose messages came by it, a provider or one of RETURNED and CONTROL, and why. It is opened again alone."""
+        self.on_channel_back: Callable[[str], None]
         self._control: tuple[ConsumeChannel, str] | None = None
         """The queue that commands come by, on this session."""
         self.control_keys: Collection[str] = ()
@@ -126,6 +136,7 @@ class BrokerLink:
 
         def end(reason: str) -> None:
             self._session, self._up = None, False  # at once: a publish on it would raise in whoever asks for it
+            self._readers.end()
             if not ended.done():
                 ended.set_result(reason)
 
@@ -135,13 +146,15 @@ class BrokerLink:
             await session.open(url, self._password, self._heartbeat, self._name, tls, CONNECT_TIMEOUT)
             async with self._adding:
                 await self._prepare(session)
-                await self._listen(session)
+            await self._listen()
+            if ended.done():
+                return ended.result()
             self._up = True
             self.state = f"connected to {amqp.shown(url)}"
             self._backoff.reset()
             self.on_up()
             for provider in self._wanted:
-                self._start_consuming(provider, session)
+                self._start_consuming(provider)
             return await ended
         except LinkDown as down:
             return down.reason
@@ -156,24 +169,43 @@ class BrokerLink:
         self._tag = 0
         await session.publisher(self._confirmed, self._was_returned)
         self._session = session
-
-    async def _listen(self, session: AmqpSession) -> None:
-        """What waits among the returned comes at once, and may have to be passed on: the publisher is there already."""
-        returned = await session.consumer("returned")
-        await returned.consume(f"{self._prefix}.returned", 100, self._deliver(returned, self.on_returned))
-        control = await session.consumer("control")
         self._control_keys = frozenset(self.control_keys)
-        queue = await session.exclusive_queue(control, f"{self._prefix}.control", [*self._control_keys])
-        await control.consume(queue, 100, self._deliver(control, self.on_control), exclusive=True)
-        self._control = control, queue
+        self._readers.begin(session)
+
+    async def _listen(self) -> None:
+        """What waits among the returned comes at once, and may have to be passed on: the publisher is there already."""
+        starts = [self._readers.start(RETURNED, self._read_returned), self._readers.start(CONTROL, self._read_control)]
+        await asyncio.wait([start for start in starts if start is not None])
+
+    async def _read_returned(self, _: AmqpSession, channel: ConsumeChannel) -> None:
+        queue = f"{self._prefix}.returned"
+        if queue not in channel.queues and not channel.too_heavy:
+            await channel.consume(queue, 100, self._deliver(channel, self.on_returned))
+
+    async def _read_control(self, session: AmqpSession, channel: ConsumeChannel) -> None:
+        if not channel.queues and not channel.too_heavy:
+            queue = await session.exclusive_queue(channel, f"{self._prefix}.control", [*self._control_keys])
+            await channel.consume(queue, 100, self._deliver(channel, self.on_control), exclusive=True)
+            self._control = channel, queue
+
+    async def _mend(self, name: str, session: AmqpSession) -> None:
+        """Queues that were deleted are declared anew."""
+        if self._declare and name != CONTROL:
+            queues = [self._queue(name, priority) for priority in EVERY_PRIORITY]
+            lost = part(self.topology, [f"{self._prefix}{name}"] if name == RETURNED else queues)
+            async with self._adding:
+                await session.declare(lost, vital=False)
+
+    def _reader_lost(self, name: str, reason: str) -> None:
+        if name == CONTROL:
+            self._control = None
+        self.on_channel_lost(name, reason)
 
     async def _forget(self, session: AmqpSession) -> None:
         self._session, self._up, self._control = None, False, None
-        self._left.update(queue for channel in self._channels.values() for queue in channel.queues)
-        self._channels.clear()
-        for task in (*self._starts.values(), *self._through.values()):
+        self._readers.end()
+        for task in self._through.values():
             task.cancel()
-        self._starts.clear()
         self._through.clear()
         self._reading.clear()
         self._unconfirmed.clear()
@@ -195,22 +227,24 @@ class BrokerLink:
     async def set_control_keys(self, keys: Collection[str]) -> None:
         """Commands with these keys are for us, on this connection; a new one begins with `control_keys`."""
         async with self._adding:
+            before, self._control_keys = self._control_keys, frozenset(keys)
             if self._session is None or self._control is None:
                 return
-            before, self._control_keys = self._control_keys, frozenset(keys)
             try:
+                channel, queue = self._control
                 for key in before ^ self._control_keys:
-                    await self._session.bind(*self._control, f"{self._prefix}.control", key, on=key in keys)
+                    await channel.bind(queue, f"{self._prefix}.control", key, on=key in self._control_keys)
             except LinkDown:
-                return  # the session is over
+                return  # the channel is gone; the next one begins with all of them
 
     def ask_all(self, body: bytes, identity: str, then: Callable[[Confirm], None]) -> None:
         """A command to every smsd that reads commands here; UNROUTABLE: there is none. Answers come as commands do."""
         if self._session is not None and self._control is not None:
-            exchange = f"{self._prefix}.control"
-            self._session.ask_all(exchange, body, identity, self._control[1])
+            question = Publication(f"{self._prefix}.control", "all", body, identity, CONTROL_TYPE, identity)
+            properties = amqp.own_properties(question, identity, self._app_id, self._control[1])
+            self._session.publish_as(question.exchange, question.key, body, properties)
             self._tag += 1
-            self._unconfirmed[self._tag] = (exchange, identity, then, time.monotonic())
+            self._unconfirmed[self._tag] = (question.exchange, identity, then, time.monotonic())
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:
@@ -234,8 +268,8 @@ class BrokerLink:
             return
         kept = wanted.priorities if before is not None and before.prefetch == prefetch else frozenset[int]()
         self._cancel(provider, EVERY_PRIORITY - kept)
-        if self._up and self._session is not None:
-            self._start_consuming(provider, self._session)
+        if self._up:
+            self._start_consuming(provider)
 
     def stop_consuming(self, provider: str) -> None:
         """No more deliveries; those that came can still be acked or given back."""
@@ -243,41 +277,29 @@ class BrokerLink:
         self._cancel(provider, EVERY_PRIORITY)
 
     def _cancel(self, provider: str, priorities: Collection[int]) -> None:
-        if channel := self._channels.get(provider):
-            for queue in [self._queue(provider, priority) for priority in priorities]:
-                if channel.cancel(queue):
-                    self._left.add(queue)
+        if channel := self._readers.channels.get(provider):
+            for priority in priorities:
+                channel.cancel(self._queue(provider, priority))
 
     def _queue(self, provider: str, priority: int) -> str:
         return work_queue(self._prefix, provider, PRIORITIES[priority])
 
-    def _start_consuming(self, provider: str, session: AmqpSession) -> None:
-        """One task at a time: two would leave consumers that nobody can cancel."""
-        earlier = self._starts.get(provider)
-        if earlier is None or earlier.done():
-            self._starts[provider] = asyncio.create_task(self._consume(provider, session))
+    def _start_consuming(self, provider: str) -> None:
+        self._readers.start(provider, self._consume)
 
-    async def _consume(self, provider: str, session: AmqpSession) -> None:
+    async def _consume(self, _: AmqpSession, channel: ConsumeChannel) -> None:
         """Starts consumers until all that is wanted is read, whatever becomes of the wish meanwhile."""
-        try:
-            channel = self._channels.get(provider)
-            if channel is None:
-                channel = await session.consumer(provider)
-                if session is not self._session:
-                    return
-                self._channels[provider] = channel
-            while (priority := self._not_read_yet(provider, channel)) is not None:
-                wanted, queue = self._wanted[provider], self._queue(provider, priority)
-                await channel.consume(queue, wanted.prefetch, self._deliver(channel, self.on_delivery, priority))
-                now = self._wanted.get(provider)
-                if now is None or now.prefetch != wanted.prefetch or priority not in now.priorities:
-                    channel.cancel(queue)
-        except LinkDown:
-            return  # the session is over; the next one starts the consumers again
+        provider = channel.name
+        while (priority := self._not_read_yet(provider, channel)) is not None:
+            wanted, queue = self._wanted[provider], self._queue(provider, priority)
+            await channel.consume(queue, wanted.prefetch, self._deliver(channel, self.on_delivery, priority))
+            now = self._wanted.get(provider)
+            if channel.too_heavy or now is None or now.prefetch != wanted.prefetch or priority not in now.priorities:
+                channel.cancel(queue)
 
     def _not_read_yet(self, provider: str, channel: ConsumeChannel) -> int | None:
         wanted = self._wanted.get(provider)
-        priorities = sorted(wanted.priorities) if wanted is not None else ()
+        priorities = sorted(wanted.priorities) if wanted is not None and not channel.too_heavy else ()
         read = {*channel.queues, *self._reading}
         return next((each for each in priorities if self._queue(provider, each) not in read), None)
 
@@ -306,12 +328,12 @@ class BrokerLink:
         try:
             if earlier is not None:
                 await asyncio.wait([earlier])
-            channel = await session.consumer(provider)
-            through = Through(session, channel, look)
+            channel = await session.consumer(provider, on_lost=lambda _: None)  # whoever asks next is told
+            through = Through(channel, look)
             whole = all([await self._read_queue(provider, priority, through) for priority in sorted(EVERY_PRIORITY)])
             await through.give_back()
         except LinkDown:
-            return  # the session is over: all of it comes again
+            return  # the channel is gone: all of it comes again
         finally:
             if self._through.get(provider) is asyncio.current_task():
                 del self._through[provider]
@@ -323,18 +345,21 @@ class BrokerLink:
         queue = self._queue(provider, priority)
         self._reading.add(queue)
         self._cancel(provider, {priority})
-        first = queue not in self._left
         try:
-            return await through.read(queue, priority, first)
+            return await through.read(queue, priority, self._is_first(queue))
         finally:
             self._reading.discard(queue)
-            self._left.add(queue)
-            if self._up and self._session is not None and provider in self._wanted:
-                self._start_consuming(provider, self._session)
+            if self._up and provider in self._wanted:
+                self._start_consuming(provider)
+
+    def _is_first(self, queue: str) -> bool:
+        """Whether nobody has read the queue in this run; from now on somebody has."""
+        first = queue not in self._read
+        self._read.add(queue)
+        return first
 
     def _deliver(self, channel: ConsumeChannel, arrived: Callable[[Delivery], None], priority: int = 1) -> Any:
-        queue = self._queue(channel.name, priority)
-        first = queue not in self._left
+        first = self._is_first(self._queue(channel.name, priority))
 
         def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
             arrived(Delivery(channel, method, properties, body, priority, first))
@@ -349,7 +374,9 @@ class BrokerLink:
 
     def copy(self, queue: str, publication: Publication) -> None:
         """The same body to the caller's own queue, at best effort."""
-        if self._up:
+        if not replies.usable(queue):
+            self.on_copy_dropped()
+        elif self._up:
             self._send(publication, "", queue, self._copied)
 
     def _copied(self, outcome: Confirm) -> None:
@@ -363,14 +390,14 @@ class BrokerLink:
             self._unconfirmed[self._tag] = (exchange, publication.message_id, then, time.monotonic())
 
     def forward(
-        self, delivery: Delivery, exchange: str, key: str, headers: dict[str, Any], then: Callable[[Confirm], None]
+        self, delivery: Delivery, exchange: str, key: str, headers: dict[str, str], then: Callable[[Confirm], None]
     ) -> None:
         """A delivery's body and properties to another exchange, with more headers: hold queues and the dead queue."""
         if self._session is not None:
-            properties = amqp.with_headers(delivery.raw_properties, headers)
-            self._session.republish(exchange, key, delivery.body, properties)
+            same = delivery.raw_key if key == delivery.key else key
+            message_id = self._session.republish(exchange, same, delivery.body, delivery.raw_properties, headers)
             self._tag += 1
-            self._unconfirmed[self._tag] = (exchange, properties.message_id or "", then, time.monotonic())
+            self._unconfirmed[self._tag] = (exchange, message_id, then, time.monotonic())
 
     def _was_returned(self, message_id: str, exchange: str) -> None:
         """basic.return comes before the ack of the same publish, which would otherwise look like success."""

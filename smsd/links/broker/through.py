@@ -7,8 +7,8 @@ Of what was looked at only the delivery tag is kept.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from smsd.links.broker.amqp import AmqpSession
 from smsd.links.broker.consume import ConsumeChannel, Delivery
 
 CHUNK = 500
@@ -27,8 +27,7 @@ Look = Callable[[Delivery], bool]
 class Through:
     """One provider's queues, one after the other."""
 
-    def __init__(self, session: AmqpSession, channel: ConsumeChannel, look: Look) -> None:
-        self._session = session
+    def __init__(self, channel: ConsumeChannel, look: Look) -> None:
         self._channel = channel
         self._look = look
         self._passed: list[int] = []
@@ -43,21 +42,18 @@ class Through:
         `first`: nobody has read the queue before in this run.
         """
         self._first = first
-        at_first = await self._waiting(queue)
+        at_first = await self._channel.depth(queue)
         start = self._came
-        while (waiting := await self._waiting(queue)) and self._came - start < at_first:
+        while (waiting := await self._channel.depth(queue)) and self._came - start < at_first:
             if not await self._chunk(queue, priority, min(waiting, CHUNK)):
                 return False
         return True
-
-    async def _waiting(self, queue: str) -> int:
-        return await self._session.depth(self._channel, queue)
 
     async def _chunk(self, queue: str, priority: int, most: int) -> bool:
         """The next `most` messages; False if none came."""
         before = self._came
 
-        def deliver(_: object, method: object, properties: object, body: bytes) -> None:
+        def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
             self._arrived(Delivery(self._channel, method, properties, body, priority, self._first))
 
         await self._channel.consume(queue, most, deliver)
