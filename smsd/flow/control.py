@@ -22,6 +22,9 @@ CANCEL_TIMEOUT = 60.0
 AT_ONCE = 4
 """Providers whose queues one cancel has read through at the same time."""
 
+BODY_MAX = 64 * 1024
+"""Octets that a command may have."""
+
 COMMANDS = ("pause", "resume", "cancel", "status")
 
 
@@ -38,6 +41,8 @@ class Command:
 
 def read(body: bytes, key: str) -> Command:
     """Raises ValueError with a sentence for people."""
+    if len(body) > BODY_MAX:
+        raise ValueError(f"the body has {len(body)} octets: {BODY_MAX} are the most")
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -187,8 +192,8 @@ def _meant(message: Message, kind: str, value: str) -> bool:
 
 def _control_id(body: bytes) -> str:
     try:
-        found = json.loads(body)
-        return str(found.get("control_id") or "") if isinstance(found, dict) else ""
+        found = json.loads(body) if len(body) <= BODY_MAX else None
+        return str(found.get("control_id") or "")[:128] if isinstance(found, dict) else ""
     except (ValueError, RecursionError):
         return ""
 

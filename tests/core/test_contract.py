@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsd.core.contract import (
+    BODY_MAX,
     Refused,
     SendRequest,
     Unreadable,
+    drop_unknown_fields,
     dumps,
     epoch,
     fingerprint,
@@ -95,7 +97,46 @@ def test_a_byte_order_mark_changes_nothing() -> None:
 def test_unknown_fields_are_ignored_and_named() -> None:
     request = read_request(octets(priority=9, sender="EVIL"), None)
     assert request.sender is None
-    assert set(request.model_extra or {}) == {"priority", "sender"}
+    assert set(drop_unknown_fields(request)) == {"priority", "sender"}
+    assert drop_unknown_fields(request) == []
+    assert not request.model_extra
+
+
+LONG = "x" * BODY_MAX
+
+
+@pytest.mark.parametrize(
+    ("body", "message_id", "known"),
+    [
+        (octets(more=LONG), None, "order-1"),
+        (b' { "a" : 1.5e3, "b": null,"c":"\\"id\\"", "id" : "o\\u002d1" , "x": "' + LONG.encode(), None, "o-1"),
+        (b"\xff" * (BODY_MAX + 1), "m1", "m1"),
+        (b'{"id": "' + b"i" * 129 + b'"' + b" " * BODY_MAX, "m1", "m1"),
+    ],
+    ids=range(4),
+)
+def test_a_body_that_is_too_long_is_not_read_but_answered(body: bytes, message_id: str | None, known: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(body, message_id)
+    assert (refused.value.known["id"], refused.value.field, refused.value.reason) == (known, "body", "invalid-request")
+    assert refused.value.sentence == f"has {len(body)} octets: {BODY_MAX} are the most"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": [1], "id": "x", ' + LONG.encode(),
+        b'{"id": 7, ' + LONG.encode(),
+        b'{"id": "\\ud800", ' + LONG.encode(),
+        b'{"a": ' + b"[" * BODY_MAX,
+        b'{"' + b'\\"' * BODY_MAX,
+    ],
+    ids=range(5),
+)
+def test_a_body_that_is_too_long_and_tells_no_id_at_a_glance_is_laid_aside(body: bytes) -> None:
+    with pytest.raises(Unreadable) as unreadable:
+        read_request(body, None)
+    assert unreadable.value.reason == "too-long"
 
 
 @pytest.mark.parametrize("length", [1, 128])
@@ -112,6 +153,7 @@ def test_a_callback_is_any_json_of_at_most_1_kib(callback: Any) -> None:
 
 TIME = "must be a time like 2026-03-01T12:00:00Z"
 TLVS = 'must be an object like {"0x1401": "0a0b"}: a tag and its octets in hex'
+TLVS_BOUND = "must have at most 16 KiB in all, so that they fit into a PDU"
 TLV_BOUNDS = "a tag must be from 0x0001 to 0xFFFF, a value at most 1024 octets"
 SEGMENTS = "must be a whole number from 1 to 255"
 
@@ -152,6 +194,13 @@ SEGMENTS = "must be a whole number from 1 to 255"
         ("tlvs", {"0": "00"}, TLV_BOUNDS),
         ("tlvs", {"0x10000": "00"}, TLV_BOUNDS),
         ("tlvs", {"0x1401": "00" * 1025}, TLV_BOUNDS),
+        (
+            "tlvs",
+            {hex(tag): "00" * 1024 for tag in range(1, 17)},
+            "must have at most 16 KiB in all, so that they fit into a PDU",
+        ),
+        ("to", "7" * 129, "must have at most 128 characters, this one has 129"),
+        ("encoding", "e" * 65, "must have at most 64 characters, this one has 65"),
         ("callback", "x" * 1023, "must be at most 1 KiB of JSON"),
         ("callback", [math.nan], "must not hold NaN or Infinity, which are not JSON"),
         ("callback", {"a": -math.inf}, "must not hold NaN or Infinity, which are not JSON"),

@@ -43,6 +43,11 @@ def refused_twice() -> Message:
 # --- there and back
 
 
+@pytest.mark.parametrize("moment", ["1e300", "253402300800", "nan", "-inf", "soon"])
+def test_a_due_time_that_no_calendar_has_is_none(moment: str) -> None:
+    assert history.due({history.DUE: moment}) == 0.0
+
+
 def test_a_message_composed_anew_is_as_it_was() -> None:
     before = refused_twice()
     after = message(WAITING, WAITING, WAITING, received_at=1_772_370_000.0)

@@ -12,7 +12,6 @@ from test_broker_link import Link, running
 from world import eventually
 
 from smsd.core.publication import Publication
-from smsd.links.broker import replies
 
 ODD = [b"\xff" * 100, b"\xff" * 255, "я".encode() * 127, b"amq.rabbitmq.reply-to.made-up"]
 
@@ -44,22 +43,6 @@ def test_fault_19_a_copy_to_no_name_is_dropped_and_counted(broker_url: str, pref
             assert link.ups == [True]
 
     asyncio.run(scene())
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "amq.rabbitmq.reply-to.",
-        "amq.rabbitmq.reply-to.key",
-        "amq.rabbitmq.reply-to.made.up",
-        "amq.rabbitmq.reply-to.bWFkZSB1cA==.key",
-        "amq.rabbitmq.reply-to.g2dkAAFh.key",
-        "amq.rabbitmq.reply-to.g2dkAAFhAAAAAAAAAAAAAA==.a.b",
-    ],
-)
-def test_fault_19_a_made_up_direct_reply_is_not_published_to(name: str) -> None:
-    """RabbitMQ decodes such a name in the channel that publishes to it, which dies of what is no pid."""
-    assert not replies.usable(name)
 
 
 def test_fault_19_a_real_direct_reply_gets_its_copy(stage: Stage) -> None:

@@ -159,6 +159,8 @@ class AmqpSession:
         try:
             question(done)
             return await asyncio.wait_for(answer, ANSWER_TIMEOUT)
+        except pika.exceptions.NoFreeChannels:
+            raise LinkDown("broker", "the connection has no channel left: the broker's channel_max") from None
         except pika.exceptions.AMQPError as error:
             raise LinkDown("broker", _sentence(error)) from None
         except TimeoutError:
@@ -293,7 +295,16 @@ class AmqpSession:
         for binding in wanted.bindings:
             bind = partial(channel.queue_bind, binding.queue, binding.exchange, binding.key)
             await ask(f"binding of {binding.queue}", bind)
-        channel.close()
+        await self._give_up(channel)
+
+    async def _give_up(self, channel: Channel) -> None:
+        """Closes a channel and waits until its number is free: the next one may be the last that there is."""
+
+        def close(done: Callable[..., None]) -> None:
+            channel.add_on_close_callback(lambda *_: done())
+            channel.close()
+
+        await self.ask(close)
 
     async def missing(self, wanted: Topology) -> list[str]:
         """What of it does not exist. Each miss costs a channel: RabbitMQ closes it (404)."""
@@ -310,7 +321,7 @@ class AmqpSession:
             await self.ask(lambda done: declare(name, passive=True, callback=done), channel)
         except LinkDown:
             return False
-        channel.close()
+        await self._give_up(channel)
         return True
 
     async def exclusive_queue(self, channel: ConsumeChannel, exchange: str, keys: list[str]) -> str:

@@ -85,7 +85,7 @@ class Readers:
             if name in self.troubles:
                 await self._mend(name, session)
             channel = self.channels.get(name)
-            if channel is None:
+            if channel is None or not channel.is_open:
                 lost = partial(self._lost, name, session)
                 channel = await session.consumer(name.strip("."), lost, partial(self._begin_again, name, session))
                 if session is not self._session:
