@@ -17,9 +17,13 @@ LATEST = 253_402_300_799
 """9999-12-31T23:59:59Z in seconds since 1970: no later moment can be written down."""
 
 
-def headers(message: Message, age: float) -> dict[str, str]:
-    """`age` is how many seconds of bound time have passed since the first refusal."""
+def headers(message: Message, age: float, rest: float = 0.0) -> dict[str, str]:
+    """`age` is how many seconds of bound time have passed since the first refusal.
+
+    `rest` is how many seconds of its wait will be left when it comes back.
+    """
     history = {
+        "rest": round(rest, 3),
         "age": round(age, 3) if message.first_refused_at is not None else None,
         "refusals": message.refusals,
         "last_status": message.last_status,
@@ -54,6 +58,11 @@ def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
     except (TypeError, ValueError, RecursionError):
         return None
     return history if isinstance(history, dict) else None
+
+
+def rest(history: dict[str, Any] | None) -> float | None:
+    """Seconds that were left of its wait when the hold queue had done its part."""
+    return _seconds((history or {}).get("rest"))
 
 
 def reference(history: dict[str, Any] | None) -> int | None:

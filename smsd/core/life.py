@@ -73,12 +73,15 @@ def head(message: Message) -> str:
 
 def facts_of(part: Part) -> dict[str, Any]:
     """What a part's answer, or its absence, has made true."""
-    return {
+    facts: dict[str, Any] = {
         "status": part.status,
         "smpp_status": part.smpp_status,
         "smsc_id": part.smsc_id,
         "attempts": part.attempts,
     }
+    if part.resent:
+        facts["resent"] = part.resent
+    return facts
 
 
 def facts_of_whole(message: Message, age: float | None = None) -> dict[str, Any]:
@@ -88,6 +91,10 @@ def facts_of_whole(message: Message, age: float | None = None) -> dict[str, Any]
         facts["ending"] = asdict(message.ending)
     if message.possible_duplicate:
         facts["possible_duplicate"] = True
+    if message.doubted_at is not None:
+        facts["doubted_at"] = message.doubted_at
+    if message.faults:
+        facts["faults"] = message.faults
     if message.refusals:
         facts["refusals"] = message.refusals
     if message.last_status is not None:
@@ -168,6 +175,7 @@ def _take(message: Message, step: Step) -> None:
         part.smsc_id = facts.get("smsc_id", part.smsc_id)
         part.attempts = facts.get("attempts", part.attempts)
         part.receipt = facts.get("receipt", part.receipt)
+        part.resent = facts.get("resent", part.resent)
         if part.accepted and message.sent_at is None:
             message.sent_at = step.at
     elif step.kind == RESULT:
@@ -177,6 +185,8 @@ def _take(message: Message, step: Step) -> None:
     if "ending" in facts:
         message.ending = Ending(**facts["ending"])
     message.possible_duplicate = facts.get("possible_duplicate", message.possible_duplicate)
+    message.doubted_at = facts.get("doubted_at", message.doubted_at)
+    message.faults = facts.get("faults", message.faults)
     message.refusals = facts.get("refusals", message.refusals)
     message.last_status = facts.get("last_status", message.last_status)
     message.due = facts.get("due", message.due)

@@ -13,6 +13,8 @@ from smsd.core.publication import Publication
 WAITING, IN_FLIGHT, SENT, REJECTED, UNCERTAIN = "waiting", "in_flight", "sent", "rejected", "uncertain"
 """What a part is before its receipt; afterwards its status is the receipt's."""
 
+RESENDS = 2
+"""Times that a segment in doubt is sent again at most (`on_uncertain: resend`): each may be an SMS."""
 
 _NOT_ACCEPTED = frozenset({WAITING, IN_FLIGHT, REJECTED, UNCERTAIN})
 
@@ -31,6 +33,10 @@ class Part:
     smpp_status: int | None = None
     receipt: dict[str, Any] | None = None
     attempts: int = 0
+    resent: int = 0
+    """How often it was handed over again although the provider may have had it already."""
+    written: bool = False
+    """Whether its octets were given to the link, as long as no outcome is known."""
     intent: int | None = None
     """The journal's number of its intent, as long as no outcome is known."""
 
@@ -106,7 +112,18 @@ class Message:
     sent_at: float | None = None
     done_at: float | None = None
     due: float = 0.0
-    """Seconds since 1970 before which it is not handed over: send_after, or a retry's time."""
+    """Seconds since 1970 before which it is not handed over, as it is written down for others: send_after, or the end
+    of a retry's delay."""
+    rests_until: float = 0.0
+    """Loop time at which a retry's delay ends: a clock of the world that is set changes no delay."""
+    rest: float | None = None
+    """Seconds that were left of a retry's delay when it came out of a hold queue; None where nobody has said so."""
+    faults: int = 0
+    """How often the provider took it for a fault of the bind."""
+    doubted_at: float | None = None
+    """Seconds since 1970 when a segment of it first was in doubt and waits to be sent again."""
+    doubted_since: float | None = None
+    """The same on the loop's clock."""
     came_at: float = 0.0
     """Loop time at which the delivery came that it waits with."""
     held: bool = False
@@ -144,8 +161,37 @@ class Message:
         Nothing of it is handed over. Its parts have to be made anew for that.
         """
         self.provider, self.priority, self.resend = provider, priority, resend
-        self.due = self.request.send_after or 0.0
-        self.refusals, self.first_refused_at, self.last_status = 0, None, None
+        self.due, self.rests_until = self.send_after, 0.0
+        self.refusals, self.faults, self.first_refused_at, self.last_status = 0, 0, None, None
+
+    @property
+    def begun(self) -> bool:
+        """Whether some segment is at the provider, or on its way there: then the others follow."""
+        return any(part.accepted or part.written for part in self.parts)
+
+    @property
+    def send_after(self) -> float:
+        """Seconds since 1970."""
+        return self.request.send_after or 0.0
+
+    def waits(self, now: float, wall: float) -> float:
+        """Seconds until it may be handed over; 0 if it may now. `now` is the loop's time, `wall` that of the world."""
+        return max(0.0, self.rests_until - now, self.send_after - wall)
+
+    def put_off(self, delay: float, now: float, wall: float) -> None:
+        """It rests for so many seconds."""
+        self.rests_until = now + delay
+        self.due = max(wall + delay, self.send_after)
+
+    def come_back(self, now: float, wall: float, most: float) -> None:
+        """It rested elsewhere: what was written down as a time of the world becomes a delay of `most` seconds at most.
+
+        The world's clock may have been set in between; what the hold queue has seen of the delay counts more.
+        """
+        if not self.rests_until and self.due > self.send_after:
+            left = self.due - wall if self.rest is None else self.rest
+            self.rests_until = now + min(max(left, 0.0), most)
+        self.rest = None
 
     def fits(self, parts: Sequence[Part]) -> bool:
         """Whether parts made anew can stand for this message's own."""
@@ -159,7 +205,7 @@ class Message:
 
     def wait_again(self, part: Part) -> None:
         """A part that was not written after all, or is to be handed over once more: in its place among the others."""
-        part.status = WAITING
+        part.status, part.written = WAITING, False
         self.todo.append(part)
         self.todo.sort(key=lambda waiting: waiting.n)
 
@@ -171,7 +217,7 @@ class Message:
 
     def doubt(self, part: Part, reason: str, detail: str) -> None:
         """A part that may be out: of several reasons to end, that is the one to tell. Nothing more is handed over."""
-        part.status = UNCERTAIN
+        part.status, part.written = UNCERTAIN, False
         self.ending = Ending(UNCERTAIN, reason, f"segment {part.n}: {detail}")
         self.todo.clear()
 
@@ -181,7 +227,7 @@ class Message:
             return None
         parts = self.parts
         if len(parts) == 1 and self.ending is None:
-            return ALL_SENT if parts[0].status == SENT else None
+            return ALL_SENT if parts[0].accepted else None  # its receipt may have come before the answer
         if any(part.status == UNCERTAIN for part in parts):
             if self.ending is not None and self.ending.status == UNCERTAIN:
                 return self.ending

@@ -44,8 +44,8 @@ class Owner(Protocol):
     def unreachable(self, host: Host, reason: str, wait: float) -> None: ...
     def closed(self, bind: "Bind", host: Host, reason: str, asked: bool, wait: float) -> None: ...
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool: ...
-    def timed_out(self, message: Message, part: Part) -> None: ...
-    def lost(self, message: Message, part: Part, why: str) -> None: ...
+    def timed_out(self, message: Message, part: Part) -> str | None: ...
+    def lost(self, message: Message, part: Part, why: str, age: float) -> None: ...
     def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None: ...
     def noticed(self, sentence: str, octets_hex: str, malformed: bool) -> None: ...
     def answers_done(self) -> None: ...
@@ -82,6 +82,8 @@ class Bind:
         """Whether the end of this session was our own wish."""
         self._leaving: str | None = None
         """Why nothing more is submitted on this session, which ends once its window is answered or given up."""
+        self._in_order = False
+        """Whether the peer has agreed to the end of this session: else its TCP may be silent."""
         self._taken: list[Event] = []
         """What the last octets meant, while the owner is being told."""
         self._timer: asyncio.TimerHandle | None = None
@@ -146,6 +148,7 @@ class Bind:
         self._over = self._loop.create_future()
         self._refusal, self._was_refused = None, False
         self._leaving = None
+        self._in_order = False
         try:
             self._connection = await self._dial(host.host, host.port, self)
         except LinkDown as down:
@@ -188,7 +191,7 @@ class Bind:
             self._timer.cancel()
             self._timer = None
         if self._connection is not None:
-            self._connection.close()
+            self._connection.close(in_order=self._in_order)
         self._connection = self._session = None
 
     def rebind(self, reason: str) -> None:
@@ -265,7 +268,11 @@ class Bind:
     def _tick(self) -> None:
         self._timer = None
         if self._session is not None:
-            self._take(self._session.tick(self._loop.time()))
+            self._attempt(None, self._look_at_the_clock, self._session)
+            self._arm()
+
+    def _look_at_the_clock(self, session: Session) -> None:
+        self._take(session.tick(self._loop.time()))
 
     def _arm(self) -> None:
         """One timer per bind, for whatever is due first; a later deadline just makes the old one look in vain."""
@@ -286,7 +293,7 @@ class Bind:
             if type(event) is Answered:
                 attempt(event.context[0], self._answered, event)
             elif type(event) is TimedOut:
-                attempt(event.context[0], owner.timed_out, *event.context)
+                attempt(event.context[0], self._timed_out, *event.context)
             elif type(event) is Closed:
                 self._closed(event)
             else:
@@ -294,7 +301,7 @@ class Bind:
         self._taken = []
         if self._leaving is not None:
             self._leave()
-        self.flush()
+        attempt(None, self.flush)
         self._arm()
         if events and session is not None:
             owner.answers_done()
@@ -306,10 +313,16 @@ class Bind:
         if self._owner.answered(message, part, event.status, event.message_id, event.latency, event.late):
             self.rebind(explain(event.status))
 
+    def _timed_out(self, message: Message, part: Part) -> None:
+        if (why := self._owner.timed_out(message, part)) is not None:
+            self.rebind(why)
+
     def _closed(self, event: Closed) -> None:
-        self.flush()
-        for message, part in reversed(event.lost):  # the oldest last: what is sent again goes before all others
-            self._attempt(message, self._owner.lost, message, part, event.reason)
+        self._in_order = event.in_order
+        self._attempt(None, self.flush)
+        number = len(event.lost)
+        for age, (message, part) in enumerate(reversed(event.lost)):
+            self._attempt(message, self._owner.lost, message, part, event.reason, age / number)
         if self._over is not None and not self._over.done():
             self._over.set_result(event)
 

@@ -4,7 +4,6 @@ It comes back by itself under the same routing key, with its history in headers,
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from smsd.core import history
@@ -13,7 +12,7 @@ from smsd.core.life import HELD
 from smsd.core.message import Message
 from smsd.core.publication import Confirm
 from smsd.core.topology import HOLDS
-from smsd.flow.lane import Lane
+from smsd.flow.lane import Lane, world_clock
 from smsd.flow.ports import Broker, Delivery, Journal
 
 LOCAL = 60.0
@@ -29,11 +28,20 @@ AGAIN = 5.0
 class Holds:
     """Puts one provider's messages into hold queues. `clock` gives the seconds that it has been bound in all."""
 
-    def __init__(self, broker: Broker, journal: Journal, prefix: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Journal,
+        prefix: str,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = world_clock,
+    ) -> None:
         self._broker = broker
         self._journal = journal
         self._prefix = prefix
         self._clock = clock
+        self._wall = wall
+        self._loop = asyncio.get_running_loop()
         self._unconfirmed: set[Message] = set()
 
     def hold(self, message: Message, lane: Lane) -> bool:
@@ -41,7 +49,8 @@ class Holds:
 
         A message with segments in flight stays: its copy could not tell what becomes of them.
         """
-        wait = message.due - time.time()
+        now, wall = self._loop.time(), self._wall()
+        wait = message.waits(now, wall)
         if wait <= LOCAL or message.in_flight or not self._broker.connected:
             return False
         delivery = next((delivery for delivery in message.deliveries if not delivery.stale), None)
@@ -50,6 +59,8 @@ class Holds:
         name = max((name for name in HOLDS if HOLDS[name] <= wait), key=HOLDS.__getitem__)
         age = self._clock() - (message.first_refused_at or 0.0)
         message.held = True
+        if message.rests_until > now:  # as the world's clock is now: it may have been set
+            message.put_off(message.rests_until - now, now, wall)
         if message.touched:
             self._journal.note(message, HELD, due=message.due)
         self._unconfirmed.add(message)
@@ -65,7 +76,8 @@ class Holds:
                 lane.add(message)
 
         key = f"{message.provider}.{PRIORITIES[message.priority]}"
-        self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, history.headers(message, age), answered)
+        headers = history.headers(message, age, wait - HOLDS[name])
+        self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, headers, answered)
         return True
 
     def rest(self, delivery: Delivery) -> None:

@@ -6,7 +6,6 @@ for each priority that these are not its quiet hours.
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -28,7 +27,7 @@ from smsd.flow.connection import ConnectionState
 from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
-from smsd.flow.lane import Lane
+from smsd.flow.lane import Lane, world_clock
 from smsd.flow.ports import Broker, Delivery, Dial, Journal, Meter
 from smsd.flow.receipts import Receipts
 from smsd.flow.report import Reporter
@@ -79,6 +78,7 @@ class Holding:
         supervisor: Supervisor,
         look: Callable[[Delivery], bool],
         early: Early,
+        wall: Callable[[], float] = world_clock,
     ) -> None:
         self.provider = provider
         self.name = provider.name
@@ -89,7 +89,8 @@ class Holding:
         self._journal = journal
         self._events = events
         self.connection = ConnectionState(provider.name, events, meter)
-        self._holds = Holds(broker, journal, prefix, self.connection.clock)
+        self._wall = wall
+        self._holds = Holds(broker, journal, prefix, self.connection.clock, wall)
         self._meter = meter
         self._outbox_full = outbox_full
         self._dial = dial
@@ -97,7 +98,7 @@ class Holding:
         self._supervisor = supervisor
         self._composer = Composer(provider, int(draw() * 65536))
         pacer = Pacer(provider.max_rate, self._loop.time())
-        self.lane = Lane(provider, pacer, journal, broker, reporter, meter, supervisor.attempt, self._let_go)
+        self.lane = Lane(provider, pacer, journal, broker, reporter, meter, supervisor.attempt, self._let_go, wall)
         group = _group(provider)
         self.receipts = Receipts(provider, group, journal, reporter, meter, publish, prefix, early, self._in_flight_to)
         self._settler = Settler(
@@ -208,6 +209,7 @@ class Holding:
 
     def take(self, message: Message) -> None:
         message.came_at = self._loop.time()
+        self.lane.come_back(message)
         if not self._hold_on_arrival(message):
             self.lane.add(message)
 
@@ -222,7 +224,7 @@ class Holding:
         self._holds.rest(delivery)
 
     def _hold_on_arrival(self, message: Message) -> bool:
-        return message.due > time.time() + 60 and self._holds.hold(message, self.lane)
+        return self._holds.hold(message, self.lane)
 
     def bound_clock(self) -> float:
         return self.connection.clock()
@@ -233,7 +235,7 @@ class Holding:
         """Starts or stops consuming as the facts are now, of each priority."""
         recently = self.connection.open_within(GIVE_BACK_AFTER)
         lane = self.lane
-        before, lane.quiet = lane.quiet, self._quiet.priorities(time.time())
+        before, lane.quiet = lane.quiet, self._quiet.priorities(self._wall())
         safe = self._journal.trouble is None and not self._outbox_full()
         reading = recently and self.held and not lane.paused and safe
         wanted = EVERY_PRIORITY - lane.quiet if reading else frozenset[int]()
@@ -246,9 +248,9 @@ class Holding:
                 self._broker.stop_consuming(self.name)
             self._look_at = math.inf if wanted == EVERY_PRIORITY or not self.held else self._loop.time() + UNREAD
         if self.held and (not recently or lane.paused):
-            self.give_back()
+            self.give_back(begun=not recently)
         elif fell_quiet := lane.quiet - before:
-            self.give_back(fell_quiet)
+            self.give_back(fell_quiet, begun=False)
 
     def _prefetch(self) -> int:
         """About two seconds' worth, or the window: nothing stays unacked for long, and the window stays full.
@@ -280,9 +282,12 @@ class Holding:
         self._looking = True
         self.read_through(looked)
 
-    def give_back(self, priorities: Collection[int] = EVERY_PRIORITY) -> None:
-        """Waiting messages return to their queue; what is known of those already tried stays with us."""
-        for message in self.lane.take_out(priorities):
+    def give_back(self, priorities: Collection[int] = EVERY_PRIORITY, *, begun: bool = True) -> None:
+        """Waiting messages return to their queue; what is known of those already tried stays with us.
+
+        Without `begun` those stay of which the provider has some segment: a pause does not leave half a message there.
+        """
+        for message in self.lane.take_out(priorities, begun=begun):
             self._rest_at_broker(message)
 
     def _give_back_old(self, now: float) -> None:
@@ -296,7 +301,7 @@ class Holding:
         """A message comes to the lane, or back to it: while paused or quiet, or no longer held, it waits in its queue,
         and what the broker is about to deliver again, perhaps to another node, is not ours until then."""
         away = bool(message.deliveries) and all(delivery.stale for delivery in message.deliveries)
-        rests = self.lane.paused or not self.held or message.priority in self.lane.quiet
+        rests = not self.held or ((self.lane.paused or message.priority in self.lane.quiet) and not message.begun)
         if not (rests or away or not self._broker.connected):
             return False
         self._rest_at_broker(message)
@@ -371,7 +376,7 @@ class Holding:
 
     def status(self) -> dict[str, Any]:
         """The provider's part of /status."""
-        quiet = self._quiet.sentence(time.time())
+        quiet = self._quiet.sentence(self._wall())
         connection = self.connection
         trouble = f"its queues are not read: {self.channel_trouble}" if self.channel_trouble else ""
         return {
@@ -419,13 +424,13 @@ class Holding:
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
         return self._settler.answered(message, part, status, smsc_id, seconds, late)
 
-    def timed_out(self, message: Message, part: Part) -> None:
+    def timed_out(self, message: Message, part: Part) -> str | None:
         self.receipts.given_up(message)
-        self._settler.timed_out(message, part)
+        return self._settler.timed_out(message, part)
 
-    def lost(self, message: Message, part: Part, why: str) -> None:
+    def lost(self, message: Message, part: Part, why: str, age: float) -> None:
         self.lane.link = None
-        self._settler.lost(message, part, why)
+        self._settler.lost(message, part, why, age)
 
     def arrived(self, pdu: Pdu, answer: Callable[[int], None]) -> None:
         self.receipts.arrived(pdu, answer)

@@ -224,6 +224,7 @@ class Intake:
         message.todo.extend(message.parts)
         if headers or request.send_after:
             message.due = max(history.due(headers), request.send_after or 0.0)
+        message.rest = history.rest(told)
         joins = told is None or history.restore(message, told, destination.bound_clock())
         self._meter.request(provider, "accepted")
         self._journal.take_up(message)
@@ -240,6 +241,7 @@ class Intake:
             delivery.give_back()
             return
         message.held = False
+        message.rest = history.rest(history.read(delivery.headers))
         message.attach(delivery)
         if not all(part.body for part in message.todo):
             self._recompose(request, message, destination)

@@ -187,7 +187,8 @@ class Connection(Protocol):
     @property
     def writable(self) -> bool: ...
     def write(self, octets: bytes) -> None: ...
-    def close(self) -> None: ...
+    def close(self, *, in_order: bool) -> None:
+        """`in_order`: the peer knows of it, and closes its own side; else nothing waits for that."""
 
 
 class Peer(Protocol):

@@ -1,11 +1,12 @@
 """What an earlier run has left behind: parts that were about to be written, and no more is known of them (rule 3)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from smsd.core.life import UNANSWERED, facts_of, facts_of_whole
-from smsd.core.message import IN_FLIGHT, Message
+from smsd.core.message import IN_FLIGHT, RESENDS, Message
+from smsd.flow.lane import world_clock
 from smsd.flow.ports import Journal
 from smsd.flow.report import Reporter
 
@@ -35,15 +36,19 @@ def doubt(message: Message, journal: Journal, reporter: Reporter) -> bool:
     return True
 
 
-def recover(messages: Iterable[Message], journal: Journal, reporter: Reporter) -> None:
+def recover(
+    messages: Iterable[Message], journal: Journal, reporter: Reporter, wall: Callable[[], float] = world_clock
+) -> None:
     """Settles them as on_uncertain says: reported, or ready to be sent again once their request is delivered again."""
     again = reported = 0
     for message in messages:
         for part in [part for part in message.parts if part.status == IN_FLIGHT]:
             part.attempts += 1
             message.in_flight -= 1
-            if message.resend and message.ending is None:
+            if message.resend and message.ending is None and part.resent < RESENDS:
+                part.resent += 1
                 message.possible_duplicate = True
+                message.doubted_at = message.doubted_at or wall()
                 message.wait_again(part)
             else:
                 message.doubt(part, "connection-lost", DETAIL)

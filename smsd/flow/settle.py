@@ -5,14 +5,14 @@ sent again in silence (rule 3 of design.md): `on_uncertain` decides, and the res
 """
 
 import asyncio
-import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import structlog
 
 from smsd.core import message_id
 from smsd.core.life import ANSWER, LATE_ANSWER, UNANSWERED, facts_of, facts_of_whole
-from smsd.core.message import REJECTED, SENT, UNCERTAIN, WAITING, Ending, Message, Part
+from smsd.core.message import REJECTED, RESENDS, SENT, UNCERTAIN, WAITING, Ending, Message, Part
 from smsd.core.smpp import status as smpp_status
 from smsd.core.verdict import Verdict, explain, reason, verdict
 from smsd.flow.events import Events
@@ -34,6 +34,15 @@ TOO_LATE = Ending("failed", None, "the others were not handed over, since an ans
 
 REST = 60.0
 """Seconds that a provider without credit is left alone before it is tried again, at most."""
+
+FAULTS, FAULTS_ALONE = 3, 10
+"""Faults of the bind with one message after which it is the message's: while others pass, and in any case."""
+
+SILENCES = 3
+"""So many submits in a row without an answer, or a window if that is more, and the provider is asked one by one."""
+
+SILENT_MOST = 900.0
+"""Seconds, at most, between two such questions."""
 
 
 class Settler:
@@ -62,8 +71,18 @@ class Settler:
         self._clock = clock
         self._on_settled = on_settled
         self._group = group
+        self._loop = asyncio.get_running_loop()
         self._misreadings = 0
         """Answers in a row by which the SMSC could not read us."""
+        self._passed = 0
+        """Segments accepted."""
+        self._faulty: WeakKeyDictionary[Message, int] = WeakKeyDictionary()
+        """Messages that were taken for a fault of the bind: how many segments had passed before."""
+        self._silences = 0
+        """Submits in a row that were not answered, not even late."""
+        self._silence_rest = 0.0
+        """Seconds to leave the provider alone after the next one of them."""
+        lane.postpone = self.postpone
 
     def adopt(self, provider: Provider, group: str) -> None:
         """Settles by these settings from now on."""
@@ -77,13 +96,16 @@ class Settler:
         self._meter.answered(message.provider, _OUTCOMES[kind], seconds)
         if status:
             self._meter.submit_error(message.provider, smpp_status.name(status))
+        self._heard()
         if late:
             self._answered_late(message, part, status, smsc_id, kind)
             return False
         message.in_flight -= 1
+        part.written = False
         part.smpp_status = status
         if kind is Verdict.ACCEPTED:
             keys = self._accept(message, part, smsc_id)
+            self._passes(message, part, seconds)
             self._lane.conclude(message)
             if message.receipt_asked:
                 self._on_settled(message, part, keys)
@@ -94,7 +116,14 @@ class Settler:
             self._note(message, ANSWER, part)
             self._lane.conclude(message)
             return self._misread(status)
-        return self._refused_for_now(message, part, status, kind)
+        return self._refused_for_now(message, part, status, kind, self._loop.time() - seconds)
+
+    def _passes(self, message: Message, part: Part, seconds: float) -> None:
+        """Whom it hits passes at the next try: then it was the rate that was too high."""
+        self._passed += 1
+        refusals, pacer, now = self._lane.refusals, self._lane.pacer, self._loop.time()
+        if refusals.accepted(message.recipient, now, part.cost) and refusals.tells_of_the_rate(now, pacer.rate):
+            self._slow_down(now, now - seconds, refusals.status)
 
     def _misread(self, status: int) -> bool:
         """Whether the SMSC says once too often that it can't read us: then the stream, not the message, is at fault."""
@@ -111,7 +140,7 @@ class Settler:
         part.smsc_id = smsc_id or None
         part.body = b""  # never sent again: not worth its memory while receipts are awaited
         if message.sent_at is None:
-            message.sent_at = time.time()
+            message.sent_at = self._lane.wall()
         self._journal.note(message, ANSWER, part, **facts_of(part))
         if not smsc_id or not message.receipt_asked:
             return ()
@@ -125,114 +154,226 @@ class Settler:
         age = None if first is None else self._clock() - first
         self._journal.note(message, kind, part, **facts_of(part), **facts_of_whole(message, age), **more)
 
-    def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict) -> bool:
+    def _refused_for_now(self, message: Message, part: Part, status: int, kind: Verdict, sent_at: float) -> bool:
         message.last_status = status
+        to_blame = kind is Verdict.THROTTLE and self._recipient_is_to_blame(message, status, sent_at)
         if message.ending is not None:  # another segment has decided it already
             part.status = WAITING
             self._note(message, ANSWER, part)
             self._lane.conclude(message)
             return False
         message.wait_again(part)
+        if self._outlived(message):
+            self._fail(message, part, status)
+        elif kind is Verdict.BIND_FAULT:
+            return self._bind_fault(message, part, status)
+        elif kind is Verdict.NO_CREDIT:
+            self._note(message, ANSWER, part)
+            self._no_credit(status)
+            self._lane.add(message, first=True)
+        else:
+            self._try_later(message, part, self._delay(message, kind, to_blame))
+        return False
+
+    def _outlived(self, message: Message) -> bool:
+        """Whether it has been refused for retries.max_age."""
         now = self._clock()
         if message.first_refused_at is None:
             message.first_refused_at = now
-        retries = self.provider.retries
-        if now - message.first_refused_at >= retries.max_age:
-            detail = f"refused for {retries.max_age:g} s (retries.max_age): {explain(status)}"
-            message.end(Ending("failed", reason(status, self.provider.errors), detail, False, status))
-            self._note(message, ANSWER, part)
-            self._lane.conclude(message)
-        elif kind is Verdict.RETRY:
-            delay = retries.delays[min(message.refusals, len(retries.delays) - 1)]
-            message.refusals += 1
-            message.due = time.time() + delay
-            self._note(message, ANSWER, part)
-            if not self._holds.hold(message, self._lane):
-                self._lane.add(message)
-        else:
-            self._note(message, ANSWER, part)
-            self._slow_down(status, kind)
-            self._lane.add(message, first=True)
-        return kind is Verdict.BIND_FAULT
+        return now - message.first_refused_at >= self.provider.retries.max_age
 
-    def _slow_down(self, status: int, kind: Verdict) -> None:
-        now = asyncio.get_running_loop().time()
-        lane = self._lane
-        if kind is Verdict.NO_CREDIT:
-            if now >= lane.resting_until:
-                lane.resting_until = now + min(REST, self.provider.retries.delays[-1])
-                self._events.emit("throttled", self.provider.name, detail=f"{explain(status)}; trying again in a while")
-        elif kind is Verdict.THROTTLE and lane.pacer.slow_down(now):
+    def _fail(self, message: Message, part: Part | None, status: int) -> None:
+        detail = f"refused for {self.provider.retries.max_age:g} s (retries.max_age): {explain(status)}"
+        message.end(Ending("failed", reason(status, self.provider.errors), detail, False, status))
+        if part is not None:
+            self._note(message, ANSWER, part)
+        self._lane.conclude(message)
+
+    def _delay(self, message: Message, kind: Verdict, to_blame: bool) -> float:
+        """Seconds until the next try of a message that was refused for now."""
+        delays, refusals, now = self.provider.retries.delays, self._lane.refusals, self._loop.time()
+        if kind is Verdict.THROTTLE and not to_blame:
+            refusals.try_first(message, now)
+            return refusals.soon(message.recipient)
+        waited = message.refusals
+        if to_blame:
+            waited = max(waited, refusals.waits(message.recipient))
+        delay = delays[min(waited, len(delays) - 1)]
+        message.refusals += 1
+        if to_blame:
+            refusals.put_off(message.recipient, now + delay)
+        return delay
+
+    def _try_later(self, message: Message, part: Part, delay: float) -> None:
+        message.put_off(delay, self._loop.time(), self._lane.wall())
+        self._note(message, ANSWER, part)
+        self._rest(message)
+
+    def _rest(self, message: Message) -> None:
+        if not self._holds.hold(message, self._lane):
+            self._lane.add(message)
+
+    def postpone(self, message: Message, delay: float) -> None:
+        """Its recipient is refused: it shares the delay, and retries.max_age too, without a try of its own."""
+        message.last_status = message.last_status or self._lane.refusals.status
+        if self._outlived(message):
+            self._fail(message, None, message.last_status)
+            return
+        message.put_off(delay, self._loop.time(), self._lane.wall())
+        self._rest(message)
+
+    def _recipient_is_to_blame(self, message: Message, status: int, sent_at: float) -> bool:
+        lane, now = self._lane, self._loop.time()
+        lane.refusals.status = status
+        if lane.refusals.refused(message.recipient, now):
+            return True
+        if lane.pacer.slowed or lane.refusals.rate_is_to_blame(now):
+            self._slow_down(now, sent_at, status)
+        return False
+
+    def _slow_down(self, now: float, sent_at: float, status: int) -> None:
+        pacer, refusals = self._lane.pacer, self._lane.refusals
+        before = pacer.rate
+        accepted = refusals.per_second(now, sent_at) if pacer.slowed else refusals.most_per_second(now)
+        if pacer.slow_down(now, sent_at, accepted):
             self._events.emit(
                 "throttled", self.provider.name, detail=explain(status), smpp_status=smpp_status.as_json(status)
             )
+        if pacer.rate != before:
+            refusals.forgive(pacer.resumes_at)
+
+    def _no_credit(self, status: int) -> None:
+        now, lane = self._loop.time(), self._lane
+        if now >= lane.resting_until:
+            lane.resting_until = now + min(REST, self.provider.retries.delays[-1])
+            self._events.emit("throttled", self.provider.name, detail=f"{explain(status)}; trying again in a while")
+
+    def _bind_fault(self, message: Message, part: Part, status: int) -> bool:
+        """True if the bind is to be opened anew; the message waits behind others, one of which may be at fault."""
+        message.faults += 1
+        others = self._passed - self._faulty.setdefault(message, self._passed)
+        if message.faults < (FAULTS if others else FAULTS_ALONE):
+            self._note(message, ANSWER, part)
+            self._lane.add(message)
+            return True
+        part.status = REJECTED
+        others_pass = " while others pass" if others else ""
+        detail = f"the bind was opened anew {message.faults - 1} times for this message{others_pass}: {explain(status)}"
+        message.end(Ending("rejected", reason(status, self.provider.errors), detail, bool(others), status))
+        self._note(message, ANSWER, part)
+        self._lane.conclude(message)
+        return not others
 
     # --- not answered
 
-    def timed_out(self, message: Message, part: Part) -> None:
-        """submit_timeout passed: the provider may have it or not."""
+    def timed_out(self, message: Message, part: Part) -> str | None:
+        """submit_timeout passed: the provider may have it or not. Why the bind is to be opened anew, if it is."""
         self._meter.segment(message.provider, "timeout")
         detail = f"handed to the provider, no answer within submit_timeout ({self.provider.submit_timeout:g} s)"
+        why = self._unheard()
         self._uncertain(message, part, "no-response", detail)
+        return why
 
-    def lost(self, message: Message, part: Part, why: str) -> None:
-        """The link is gone, and this part with it unanswered."""
+    def _heard(self) -> None:
+        """An answer, late or not, accepted or not."""
+        self._silences = 0
+        if self._lane.trial:
+            self._lane.trial = False
+            self._silence_rest = self._lane.resting_until = 0.0
+
+    def _unheard(self) -> str | None:
+        """A submit was not answered. Each further one may be an SMS of which nobody knows: they get fewer and fewer.
+
+        First the provider is left alone for as long again, since it may be no more than slow; then one segment is
+        tried, and if that is not answered, one on a new bind after each rest, which gets longer.
+        """
+        lane, now = self._lane, self._loop.time()
+        self._silences += 1
+        if lane.trial:
+            self._silence_rest = min(2 * self._silence_rest or REST, SILENT_MOST)
+            lane.resting_until = now + self._silence_rest
+            return f"{self._silences} submits in a row were not answered: the next one goes in {self._silence_rest:g} s"
+        if self._silences >= max(SILENCES, self.provider.window):
+            lane.trial = True
+            lane.resting_until = now + self.provider.submit_timeout
+        return None
+
+    def lost(self, message: Message, part: Part, why: str, age: float) -> None:
+        """The link is gone, and this part with it unanswered; `age` from 0, the newest such part, to almost 1.
+
+        The oldest is sent again last, and by itself: if the link died of it, the others do not go with it again.
+        """
         self._meter.segment(message.provider, "lost")
-        self._uncertain(message, part, "connection-lost", f"handed to the provider, then the link was lost: {why}")
+        self._uncertain(message, part, "connection-lost", f"handed to the provider, then the link was lost: {why}", age)
 
-    def _uncertain(self, message: Message, part: Part, slug: str, detail: str) -> None:
+    def _uncertain(self, message: Message, part: Part, slug: str, detail: str, age: float = 0.0) -> None:
         message.in_flight -= 1
-        if message.resend and message.ending is None:
+        part.written = False
+        if message.resend and message.ending is None and self._may_resend(message, part):
+            part.resent += 1
             message.possible_duplicate = True
             message.wait_again(part)
-            now = self._clock()
-            if message.first_refused_at is None:
-                message.first_refused_at = now
-            if now - message.first_refused_at < self.provider.retries.max_age:
-                self._note(message, UNANSWERED, part, detail=detail)
-                self._lane.add(message, first=True)
-                return
-            message.todo.clear()
+            delays = self.provider.retries.delays
+            delay = delays[min(part.resent, len(delays)) - 1] * (1 + age)
+            message.put_off(delay, self._loop.time(), self._lane.wall())
+            self._note(message, UNANSWERED, part, detail=detail)
+            self._rest(message)
+            return
         message.doubt(part, slug, detail)
         self._note(message, UNANSWERED, part, detail=detail)
         self._lane.conclude(message)
 
+    def _may_resend(self, message: Message, part: Part) -> bool:
+        now = self._loop.time()
+        if message.doubted_since is None:
+            message.doubted_since, message.doubted_at = now, self._lane.wall()
+        return part.resent < RESENDS and now - message.doubted_since < self.provider.retries.max_age
+
     def _answered_late(self, message: Message, part: Part, status: int, smsc_id: str, kind: Verdict) -> None:
-        """The answer to a part that had been given up: once at most it corrects `uncertain`."""
+        """The answer to a part that had been given up: once nothing is in doubt any more it corrects `uncertain`."""
         log.warning("late_answer", provider=message.provider, id=message.id, segment=part.n, status=status)
         if part.status == WAITING and kind is Verdict.ACCEPTED and part in message.todo:
             message.todo.remove(part)  # about to be sent again: not needed any more
-            self._accepted_late(message, part, smsc_id)
+            keys = self._accepted_late(message, part, smsc_id)
             self._lane.conclude(message)
-        elif part.status != UNCERTAIN or message.corrects is not None or message.status != "uncertain":
+            if message.receipt_asked:
+                self._on_settled(message, part, keys)
             return
-        elif kind is Verdict.ACCEPTED:
-            self._accepted_late(message, part, smsc_id)
-            if all(other.status != UNCERTAIN for other in message.parts):
-                self._certain_late(message)
+        if part.status != UNCERTAIN or message.corrects is not None or message.status != UNCERTAIN:
+            return
+        keys = ()
+        if kind is Verdict.ACCEPTED:
+            keys = self._accepted_late(message, part, smsc_id)
         else:
             part.status, part.smpp_status = REJECTED, status
             self._note(message, LATE_ANSWER, part)
-            message.corrects = message.result.message_id if message.result else None
-            slug = reason(status, self.provider.errors)
-            self._reporter.report(message, Ending("rejected", slug, explain(status), kind is Verdict.PERMANENT, status))
+        if all(other.status != UNCERTAIN for other in message.parts):
+            self._certain_late(message)
+        if keys:
+            self._on_settled(message, part, keys)
 
     def _certain_late(self, message: Message) -> None:
         """Nothing of it is in doubt any more; segments that had to wait when it was given up were never sent."""
-        message.corrects = message.result.message_id if message.result else None
-        if not all(part.accepted for part in message.parts):
-            refused = next((part.smpp_status for part in message.parts if part.status == REJECTED), None)
-            why = TOO_LATE if refused is None else Ending("failed", None, explain(refused), True, refused)
-            self._reporter.report(message, message.partly_sent(why))
+        if all(part.accepted for part in message.parts):
+            message.corrects = message.result.message_id if message.result else None
+            message.ending = None
+            if not message.receipt_asked:
+                self._reporter.report(message, Ending(SENT))
             return
-        message.ending = None
-        if not message.receipt_asked:
-            self._reporter.report(message, Ending(SENT))
+        message.corrects = message.result.message_id if message.result else None
+        status = next((part.smpp_status for part in message.parts if part.status == REJECTED), None)
+        if status is None:
+            self._reporter.report(message, message.partly_sent(TOO_LATE))
+            return
+        errors = self.provider.errors
+        permanent = verdict(status, errors) is Verdict.PERMANENT
+        refused = Ending("rejected", reason(status, errors), explain(status), permanent, status)
+        self._reporter.report(message, message.partly_sent(refused) if message.segments_sent else refused)
 
-    def _accepted_late(self, message: Message, part: Part, smsc_id: str) -> None:
+    def _accepted_late(self, message: Message, part: Part, smsc_id: str) -> tuple[str, ...]:
         part.smpp_status = 0
-        if keys := self._accept(message, part, smsc_id):
-            self._on_settled(message, part, keys)
+        self._passed += 1
+        return self._accept(message, part, smsc_id)
 
 
 _OUTCOMES = {

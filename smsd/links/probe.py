@@ -56,6 +56,8 @@ class Trial:
         self._connection: SmscConnection | None = None
         self._changed = asyncio.Event()
         self._reason = ""
+        self._in_order = False
+        """Whether the SMSC has ended the session itself."""
 
     async def bind(self, host: Host) -> str | None:
         """Binds within bind_timeout, the connecting included; why it could not, or None."""
@@ -82,7 +84,7 @@ class Trial:
             self._flush()
             await self._leave(session, State.UNBINDING)
         if self._connection is not None:
-            self._connection.close()
+            self._connection.close(in_order=self._in_order)
 
     async def _leave(self, session: Session, state: State) -> None:
         """Waits until the session is in another state."""
@@ -99,6 +101,7 @@ class Trial:
             elif isinstance(event, BindRefused) and event.status is not None:
                 self.status = event.status
             elif isinstance(event, Closed):
+                self._in_order = event.in_order
                 self._reason = event.reason if self.status is None else explain_bind(self.status)
             elif isinstance(event, Arrived):  # a receipt that must come again, to a daemon
                 session.answer(event.pdu, self._provider.deliver_fail_status)

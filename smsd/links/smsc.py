@@ -16,6 +16,9 @@ KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_
 USER_TIMEOUT = 30_000
 """Milliseconds that written octets may stay unacknowledged by the peer's TCP before the connection counts as lost."""
 
+TLS_GOODBYE = 2.0
+"""Seconds to wait for a peer's close_notify."""
+
 
 class Peer(Protocol):
     """Who is told what happens on the connection."""
@@ -69,11 +72,15 @@ class SmscConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(octets)
 
-    def close(self) -> None:
-        """Closes at once: what the peer's TCP does not take now would keep the old connection open beside the next."""
+    def close(self, *, in_order: bool) -> None:
+        """Closes at once: what the peer's TCP does not take now would keep the old connection open beside the next.
+
+        So would TLS, whose end is agreed upon (close_notify): only a peer that has ended the session itself,
+        `in_order`, is waited for, and no longer than TLS_GOODBYE.
+        """
         self._peer = None
         if self._transport is not None:
-            self._transport.close() if self.writable else self._transport.abort()
+            self._transport.close() if in_order and self.writable else self._transport.abort()
 
 
 class Dialer:
@@ -154,7 +161,11 @@ async def _talk(
     try:
         async with asyncio.timeout_at(deadline):
             _, connection = await loop.create_connection(
-                lambda: SmscConnection(peer), sock=raw, ssl=context, server_hostname=name
+                lambda: SmscConnection(peer),
+                sock=raw,
+                ssl=context,
+                server_hostname=name,
+                ssl_shutdown_timeout=TLS_GOODBYE if context is not None else None,
             )
     except ssl.SSLCertVerificationError as error:
         raise LinkDown("smsc", advice.distrusted(error.verify_code, error.verify_message)) from None

@@ -102,29 +102,59 @@ def test_a_limit_set_where_there_was_none_starts_with_an_empty_bucket() -> None:
     assert pacer.due(5.0) >= 6.0
 
 
-def test_throttling_halves_the_rate_once_a_second_and_it_comes_back() -> None:
+def test_throttling_sets_the_rate_to_what_was_accepted_and_rests_a_second() -> None:
     pacer = Pacer(100, 0.0)
-    assert pacer.slow_down(5.0)
-    for _ in range(99):
-        assert not pacer.slow_down(5.1)
-    assert pacer.rate == 50
+    assert pacer.slow_down(5.0, sent_at=4.9, accepted=40.0)
     assert pacer.slowed
-    pacer.slow_down(6.2)
-    assert pacer.rate == 25
-    assert not pacer.recover(7.2)
-    assert pacer.rate == pytest.approx(35)
-    assert pacer.recover(20.0)
-    assert pacer.rate == 100
-    assert not pacer.slowed
+    assert pacer.rate == pytest.approx(38.8)
+    assert pacer.due(5.0) >= 5.98
 
 
-def test_throttling_without_a_limit_halves_what_was_really_sent() -> None:
+def test_a_rate_hardly_too_high_falls_by_little_and_does_not_rest() -> None:
+    pacer = Pacer(100, 0.0)
+    assert pacer.slow_down(5.0, sent_at=4.9, accepted=96.0)
+    assert pacer.rate == pytest.approx(93.0)
+    assert pacer.due(5.0) < 5.1
+
+
+def test_what_was_on_its_way_when_the_rate_fell_does_not_make_it_fall_again() -> None:
+    pacer = Pacer(100, 0.0)
+    pacer.slow_down(5.0, sent_at=4.9, accepted=40.0)
+    rate = pacer.rate
+    for _ in range(99):
+        assert not pacer.slow_down(5.5, sent_at=4.99, accepted=1.0)
+    assert pacer.rate == rate
+
+
+def test_without_a_limit_the_rate_is_what_was_accepted_until_it_is_long_outgrown() -> None:
     pacer = Pacer(None, 0.0)
     for n in range(200):
         pacer.take(n / 200)
-    assert pacer.slow_down(1.0)
-    assert pacer.rate == pytest.approx(100, rel=0.01)
-    assert pacer.due(1.0) > 1.0
-    assert pacer.recover(60.0)
-    assert pacer.rate is None
-    assert pacer.due(60.0) <= 60.0
+    assert pacer.slow_down(1.0, sent_at=0.99, accepted=100.0)
+    assert pacer.rate == pytest.approx(97.0)
+    now = 1.0
+    while not pacer.recover(now):
+        now += 0.5
+        assert now < 30.0
+    assert (pacer.rate, pacer.slowed) == (None, False)
+
+
+def test_the_full_rate_comes_back_and_is_over_once_it_has_held() -> None:
+    pacer = Pacer(100, 0.0)
+    pacer.slow_down(5.0, sent_at=4.9, accepted=20.0)
+    now = 5.0
+    while pacer.rate != 100:
+        now += 0.5
+        assert not pacer.recover(now)
+        assert now < 20.0
+    assert pacer.slowed
+    assert not pacer.recover(now + 5.0)
+    assert pacer.recover(now + 11.0)
+    assert not pacer.slowed
+
+
+def test_a_new_limit_ends_a_time_of_throttling() -> None:
+    pacer = Pacer(100, 0.0)
+    pacer.slow_down(5.0, sent_at=4.9, accepted=20.0)
+    pacer.set_limit(50, 6.0)
+    assert (pacer.rate, pacer.slowed) == (50, False)

@@ -12,8 +12,15 @@ from smsd.core.turns import SHARE, Turns
 URGENT, NORMAL, BULK = 0, 1, 2
 
 
-def waiting(name: str, priority: int = NORMAL, due: float = 0.0, segments: int = 1) -> Message:
-    return message(*[WAITING] * segments, asked=request(id=name), priority=priority, due=due)
+def waiting(name: str, priority: int = NORMAL, until: float = 0.0, segments: int = 1) -> Message:
+    """A message whose delay ends at `until`, on the loop's clock."""
+    return message(*[WAITING] * segments, asked=request(id=name), priority=priority, rests_until=until)
+
+
+def dated(name: str, send_after: float, priority: int = NORMAL) -> Message:
+    """A message that must not be sent before this time of the world."""
+    asked = request(id=name).model_copy(update={"send_after": send_after})
+    return message(WAITING, asked=asked, priority=priority)
 
 
 def lane(*messages: Message) -> Turns:
@@ -27,7 +34,7 @@ def hand_over(turns: Turns, times: int, now: float = 0.0) -> list[str]:
     """Ids in the order in which parts go; shorter than `times` when nobody is left."""
     ids = []
     for _ in range(times):
-        found = turns.next(now)
+        found = turns.next(now, 0.0)
         if found is None:
             break
         found.todo.pop(0)
@@ -44,7 +51,7 @@ def ids(messages: Sequence[Message]) -> list[str]:
 
 def test_an_empty_lane_has_no_turn() -> None:
     turns = Turns()
-    assert (turns.next(0.0), turns.waiting_now(), turns.oldest(0.0), turns.next_due()) == (None, False, None, None)
+    assert (turns.next(0.0, 0.0), turns.waiting_now(), turns.oldest(0.0), turns.next_due()) == (None, False, None, None)
     assert (turns.all(), turns.clear(), turns.waiting()) == ([], [], {"urgent": 0, "normal": 0, "bulk": 0})
 
 
@@ -119,11 +126,11 @@ def test_the_share_does_not_grow_while_nobody_else_waits() -> None:
 def test_a_message_put_off_is_passed_over_until_its_time_and_then_added_again() -> None:
     put_off = waiting("a")
     turns = lane(put_off, waiting("b"))
-    put_off.due = 10.0
-    turns.add_later(put_off)
+    put_off.rests_until = 10.0
+    turns.add_later(put_off, 0.0)
     assert hand_over(turns, 9, now=9.9) == ["b"]
-    assert list(turns.due(9.9)) == []
-    for one in turns.due(10.0):
+    assert list(turns.due(9.9, 0.0)) == []
+    for one in turns.due(10.0, 0.0):
         turns.add(one)
     assert hand_over(turns, 9, now=10.0) == ["a"]
 
@@ -139,17 +146,17 @@ def test_a_message_held_at_the_broker_is_passed_over() -> None:
 
 
 def test_a_message_put_off_does_not_use_up_its_priority() -> None:
-    put_off = waiting("code", URGENT, due=10.0)
+    put_off = waiting("code", URGENT, until=10.0)
     turns = lane(put_off, waiting("bulk", BULK, segments=30))
     assert hand_over(turns, 30, now=0.0) == ["bulk"] * 30
 
 
 def test_messages_come_due_in_the_order_of_their_times_and_equals_as_they_came() -> None:
     turns = Turns()
-    for name, due in [("late", 9.0), ("first", 3.0), ("second", 3.0), ("early", 1.0)]:
-        turns.add_later(waiting(name, due=due))
+    for name, until in [("late", 9.0), ("first", 3.0), ("second", 3.0), ("early", 1.0)]:
+        turns.add_later(waiting(name, until=until), 0.0)
     assert turns.next_due() == 1.0
-    assert ids(list(turns.due(3.0))) == ["early", "first", "second"]
+    assert ids(list(turns.due(3.0, 0.0))) == ["early", "first", "second"]
     assert turns.next_due() == 9.0
 
 
@@ -158,14 +165,14 @@ def test_messages_come_due_in_the_order_of_their_times_and_equals_as_they_came()
 
 def test_waiting_counts_messages_by_priority_those_put_off_too() -> None:
     turns = lane(waiting("a", URGENT), waiting("b", BULK), waiting("c", BULK, segments=5))
-    turns.add_later(waiting("d", NORMAL, due=9.0))
+    turns.add_later(waiting("d", NORMAL, until=9.0), 0.0)
     assert turns.waiting() == {"urgent": 1, "normal": 1, "bulk": 2}
 
 
 def test_a_message_in_both_places_waits_once() -> None:
     both = waiting("a")
     turns = lane(both)
-    turns.add_later(both)
+    turns.add_later(both, 0.0)
     assert turns.all() == [both]
 
 
@@ -174,7 +181,7 @@ def test_a_message_with_nothing_left_to_hand_over_does_not_wait() -> None:
     turns = lane(done)
     done.todo.clear()
     assert turns.all() == []
-    assert turns.next(0.0) is None
+    assert turns.next(0.0, 0.0) is None
     assert not turns.waiting_now()
 
 
@@ -188,18 +195,70 @@ def test_the_oldest_is_none_of_those_whose_turn_can_not_come_now() -> None:
     put_off, sent, young = waiting("put off"), waiting("sent"), waiting("young")
     put_off.received_at, sent.received_at, young.received_at = 1.0, 2.0, 3.0
     turns = lane(put_off, sent, young)
-    put_off.due = 10.0
+    put_off.rests_until = 10.0
+    assert turns.next(9.0, 0.0) is sent
     sent.todo.clear()
-    assert turns.oldest(9.0) == 3.0
-    assert turns.oldest(10.0) == 1.0
+    assert turns.oldest(0.0) == 3.0
+    for one in turns.due(10.0, 0.0):
+        turns.add(one)
+    assert turns.oldest(0.0) == 1.0
 
 
 def test_clear_takes_everything_out_in_the_order_of_turns_and_it_can_come_again() -> None:
     messages = [waiting("code", URGENT), waiting("a"), waiting("b"), waiting("bulk", BULK)]
     turns = lane(*reversed(messages))
-    turns.add_later(later := waiting("later", URGENT, due=9.0))
+    turns.add_later(later := waiting("later", URGENT, until=9.0), 0.0)
     assert ids(turns.clear()) == ["code", "b", "a", "bulk", "later"]
     assert (turns.all(), turns.waiting_now(), turns.next_due()) == ([], False, None)
     for one in (*messages, later):
         turns.add(one)
     assert len(turns.all()) == 5
+
+
+# --- two clocks
+
+
+def test_nobody_is_lost_when_the_clock_of_the_world_is_set_back_behind_a_turn() -> None:
+    turns = lane(dated("a", 100.0), waiting("b"))
+    assert hand_over_at(turns, 0.0, 97.0) == "b"
+    assert list(turns.due(0.0, 99.9)) == []
+    assert turns.next_date() == 100.0
+    for one in turns.due(0.0, 100.0):
+        turns.add(one)
+    assert hand_over_at(turns, 0.0, 100.0) == "a"
+
+
+def test_a_delay_ends_by_the_clock_of_the_loop_wherever_that_of_the_world_is_set() -> None:
+    turns = Turns()
+    turns.add_later(waiting("a", until=60.0), 0.0)
+    assert list(turns.due(59.9, 4e9)) == []
+    assert ids(list(turns.due(60.0, 0.0))) == ["a"]
+
+
+def test_a_delay_that_ends_before_send_after_has_come_waits_for_that_too() -> None:
+    both = dated("a", 100.0)
+    both.rests_until = 5.0
+    turns = Turns()
+    turns.add_later(both, 0.0)
+    assert list(turns.due(5.0, 99.0)) == []
+    assert (turns.next_due(), turns.next_date()) == (None, 100.0)
+    assert turns.waiting()["normal"] == 1
+    assert ids(list(turns.due(6.0, 100.0))) == ["a"]
+
+
+def test_who_is_put_off_twice_waits_once() -> None:
+    once = waiting("a", until=5.0)
+    turns = Turns()
+    turns.add_later(once, 0.0)
+    once.rests_until = 9.0
+    turns.add_later(once, 0.0)
+    assert list(turns.due(5.0, 0.0)) == []
+    assert ids(list(turns.due(9.0, 0.0))) == ["a"]
+    assert list(turns.due(99.0, 0.0)) == []
+
+
+def hand_over_at(turns: Turns, now: float, wall: float) -> str:
+    found = turns.next(now, wall)
+    assert found is not None
+    found.todo.pop(0)
+    return found.id

@@ -190,11 +190,10 @@ async def test_a_refusal_while_the_rest_is_back_in_the_queue_ends_the_message_on
     async with world({"latency": 0.1, "errors": [{"status": "0x0B"}]}, window=1) as w:
         first = w.come(w.request(LONG))
         await eventually(lambda: w.smsc.counts()["submits"] == 1)
-        w.holding.pause("by a test")
+        w.holding.give_back()
         assert first.given_back == 1
         (result,) = await eventually(w.results)
         w.broker.confirm()
-        w.holding.resume("by a test")
         again = w.come(w.request(LONG, id="m1"))
         (repeated,) = await eventually(w.results)
         assert repeated["result_id"] == result["result_id"]

@@ -26,13 +26,15 @@ DIFFERENT = {
     "done_at",
     "due",
     "came_at",
+    "rests_until",
+    "doubted_since",
 }
 """Of the moment, or no more exact than a step's time; parts are compared by themselves."""
 
 
 def facts(message: Message) -> dict[str, Any]:
     told = {name: getattr(message, name) for name in Message.__slots__ if name not in DIFFERENT and name[0] != "_"}
-    told["parts"] = [asdict(part) | {"body": None, "intent": None} for part in message.parts]
+    told["parts"] = [asdict(part) | {"body": None, "intent": None, "written": None} for part in message.parts]
     for part in told["parts"]:
         if part["status"] == IN_FLIGHT:  # this attempt counts with its outcome
             part["attempts"] = None

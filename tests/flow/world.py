@@ -22,6 +22,7 @@ from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
+from smsd.flow.lane import world_clock
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
 from smsd.flow.stopped import Stopped
@@ -197,6 +198,8 @@ class World:
         self.events = Events(self.outbox.add_at_once, self.journal, self.meter, PREFIX, "here")
         self.reporter = Reporter(self.outbox, self.journal, self.meter, PREFIX)
         self.stopped = Stopped(self.journal)
+        self.ahead = 0.0
+        """Seconds by which the clock of the world is set forward, for the provider's part of the flow."""
         self.holding = Holding(
             provider,
             dial=lambda provider: Dialer(provider.tls, provider.bind_timeout),
@@ -212,6 +215,7 @@ class World:
             supervisor=self.supervisor,
             look=lambda delivery: self.intake.look(delivery),
             early=self.early,
+            wall=lambda: world_clock() + self.ahead,
         )
         self.intake = Intake(
             broker=self.broker,

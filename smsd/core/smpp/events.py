@@ -1,6 +1,6 @@
 """What a session tells its owner."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from smsd.core.smpp.codec import Pdu
@@ -70,6 +70,8 @@ class Closed:
     reason: str
     lost: tuple[Any, ...]
     by_peer: bool
+    in_order: bool = field(default=False, compare=False)
+    """Whether the peer has said that it takes the session for ended; else its side may stay open."""
 
 
 Event = Bound | BindRefused | Answered | TimedOut | Arrived | Noticed | Malformed | Closed

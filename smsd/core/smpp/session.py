@@ -242,9 +242,9 @@ class Session:
             pass  # that it came is all it says
         elif command == pdus.UNBIND:
             self._out.append(HEADER.pack(MIN_PDU, pdus.UNBIND_RESP, 0, pdu.sequence))
-            events += self._close(Step.PEER_UNBOUND, "the provider sent unbind", now, by_peer=True)
+            events += self._close(Step.PEER_UNBOUND, "the provider sent unbind", now, by_peer=True, in_order=True)
         elif command == pdus.UNBIND_RESP and self.state is State.UNBINDING:
-            events += self._close(Step.UNBIND_ANSWERED, "unbound", now)
+            events += self._close(Step.UNBIND_ANSWERED, "unbound", now, in_order=True)
         elif self.state is State.BINDING and command in _BIND_ANSWERS:
             self._bind_answered(pdu, now, events)
         elif command in (pdus.ALERT_NOTIFICATION, pdus.OUTBIND):
@@ -258,7 +258,7 @@ class Session:
     def _bind_answered(self, pdu: Pdu, now: float, events: list[Event]) -> None:
         if pdu.status or pdu.command == pdus.GENERIC_NACK:
             events.append(BindRefused(pdu.status or 0x03))
-            events += self._close(Step.BIND_REFUSED, "bind refused", now, by_peer=True)
+            events += self._close(Step.BIND_REFUSED, "bind refused", now, by_peer=True, in_order=True)
             return
         self._enter(Step.BIND_ACCEPTED, now)
         version = pdu.tlv(pdus.TLV_SC_INTERFACE_VERSION)
@@ -315,12 +315,14 @@ class Session:
         self.state = move(self.state, step)
         self._state_since = now
 
-    def _close(self, step: Step, reason: str, now: float, *, by_peer: bool = False) -> list[Event]:
+    def _close(
+        self, step: Step, reason: str, now: float, *, by_peer: bool = False, in_order: bool = False
+    ) -> list[Event]:
         self._enter(step, now)
         lost = tuple(waiting.context for waiting in self._waiting.values())
         self._waiting.clear()
         self.window_used = 0
-        return [Closed(reason, lost, by_peer)]
+        return [Closed(reason, lost, by_peer, in_order)]
 
 
 _BIND_ANSWERS = frozenset({pdus.GENERIC_NACK, *(command | pdus.RESPONSE for command in BIND_COMMANDS.values())})
