@@ -31,7 +31,12 @@ CONFIG_HELP = f"The configuration file.  [env var: {CONFIG_VARIABLE}; default: {
 @click.option(
     "--connect", is_flag=True, help="Also reach the broker, and bind and unbind the active providers, or those named."
 )
-def check(names: tuple[str, ...], config: str | None, as_json: bool, show: bool, connect: bool) -> None:
+@click.option(
+    "--without-credentials", is_flag=True, help="Pass over {credential: …}, which systemd hands to the service alone."
+)
+def check(
+    names: tuple[str, ...], config: str | None, as_json: bool, show: bool, connect: bool, without_credentials: bool
+) -> None:
     """Validate the configuration; every problem is told at once, as FILE:line:column: path: sentence.
 
     With --connect, a provider that a running smsd holds is asked of that smsd: no provider is bound twice.
@@ -40,12 +45,14 @@ def check(names: tuple[str, ...], config: str | None, as_json: bool, show: bool,
     """
     if not connect and (len(names) > 1 or (names and config is not None)):
         raise click.UsageError("give one FILE")
+    if connect and without_credentials:
+        raise click.UsageError("--connect needs the credentials")
     usual = os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG
     file = config or (names[0] if names and not connect else usual)
     from smsd.settings.reader import SettingsError, load
 
     try:
-        loaded = load(file)
+        loaded = load(file, credentials=not without_credentials)
     except SettingsError as error:
         report(file, [], error.problems, [], as_json)
         sys.exit(os.EX_CONFIG)

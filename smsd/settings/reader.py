@@ -47,8 +47,11 @@ class Loaded:
         return {name: settings_of(one, self.places[name]) for name, one in self.settings.providers.items()}
 
 
-def load(path: str, *, secrets: bool = True) -> Loaded:
-    """Read the file at `path`. Raises SettingsError with all problems; without `secrets` every fetched one is empty."""
+def load(path: str, *, secrets: bool = True, credentials: bool = True) -> Loaded:
+    """Read the file at `path`. Raises SettingsError with all problems.
+
+    Without `secrets` every fetched one is empty, without `credentials` those that only the service is handed.
+    """
     try:
         with open(path, "rb") as file:
             text = file.read().decode("utf-8-sig")
@@ -60,17 +63,17 @@ def load(path: str, *, secrets: bool = True) -> Loaded:
         raise SettingsError([Problem(path, 1, 1, "file", f"can't be read: {error.strerror}")]) from None
     except ValueError:
         raise SettingsError([Problem(path, 1, 1, "file", "can't be read: no such name is possible")]) from None
-    return read(text, path, secrets=secrets)
+    return read(text, path, secrets=secrets, credentials=credentials)
 
 
-def read(text: str, file: str, *, secrets: bool = True) -> Loaded:
+def read(text: str, file: str, *, secrets: bool = True, credentials: bool = True) -> Loaded:
     """Read a configuration from its text; `file` is its name in problems, and secret files are relative to it."""
     problems = Problems(file)
     try:
         root = compose(text, problems)
     except Unreadable as error:
         raise SettingsError([Problem(file, error.mark.line, error.mark.column, "yaml", error.sentence)]) from None
-    reading = _Reading(root, problems, secrets)
+    reading = _Reading(root, problems, secrets, credentials)
     settings = reading.settings()
     if settings is None or problems.errors():
         raise SettingsError(problems.errors(), settings or reading.rest)
@@ -80,10 +83,11 @@ def read(text: str, file: str, *, secrets: bool = True) -> Loaded:
 class _Reading:
     """One file on its way from places to Settings."""
 
-    def __init__(self, root: Place, problems: Problems, secrets: bool) -> None:
+    def __init__(self, root: Place, problems: Problems, secrets: bool, credentials: bool) -> None:
         self.root = Place(root.mark, {}) if root.value is None else root
         self.problems = problems
         self.secrets = secrets
+        self.credentials = credentials
         self.folder = os.path.dirname(problems.file)
         self.places: dict[str, Place] = {}  # what each provider is made of
         self.good: dict[Path, tuple[Provider, Place]] = {}  # `defaults` and providers, the same way
@@ -178,7 +182,8 @@ class _Reading:
         if isinstance(value, dict) and len(value) == 1:
             ((source, name),) = value.items()
             if source in SOURCES and isinstance(name, str):
-                return self.fetched(source, name, place.mark, path) if self.secrets else Secret("")
+                wanted = self.secrets and (self.credentials or source != "credential")
+                return self.fetched(source, name, place.mark, path) if wanted else Secret("")
         if value is not None:
             self.problems.add(place.mark, path, must_be(SECRET, value))
         return None
