@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rig.daemon import provider
+from rig.patience import eventually
 from rig.smsc import Simulator, certificate
 from strangers import hang_up, listening, say, silent
 from test_check_connect import told
@@ -26,10 +27,12 @@ def detail(cert: Path, key: Path, **tls: Any) -> str:
 
 
 def expired(cert: Path, key: Path) -> Path:
-    """The same certificate, whose last day was yesterday."""
+    """The same certificate, but of no duration; OpenSSL 3.5 makes none that was over before it began."""
     old = cert.with_name("expired.pem")
-    again = ["openssl", "x509", "-in", str(cert), "-signkey", str(key), "-days", "-1", "-out", str(old)]
+    again = ["openssl", "x509", "-in", str(cert), "-signkey", str(key), "-days", "0", "-out", str(old)]
     subprocess.run(again, check=True, capture_output=True)
+    look = ["openssl", "x509", "-in", str(old), "-noout", "-checkend", "0"]
+    eventually(lambda: subprocess.run(look, capture_output=True).returncode == 1)
     return old
 
 

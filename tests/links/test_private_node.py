@@ -113,7 +113,7 @@ def test_rabbitmqctl_asks_this_node_and_its_complaints_are_passed_on(node):
 
     assert node.rabbitmqctl("list_queues", "name").split() == ["name", "mine"]
     with pytest.raises(rabbit.private_node.NodeError, match='User "nobody" does not exist'):
-        node.rabbitmqctl("delete_user", "nobody")
+        node.rabbitmqctl("set_user_tags", "nobody", "none")
 
 
 def test_a_node_ends_with_the_process_that_started_it(tmp_path):
