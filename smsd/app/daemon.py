@@ -25,10 +25,12 @@ from smsd.flow.early import Early
 from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
+from smsd.flow.moves import Moves
 from smsd.flow.outbox import Entry, Outbox
 from smsd.flow.ports import Delivery
 from smsd.flow.recovery import recover
 from smsd.flow.report import Reporter
+from smsd.flow.returned import Returned
 from smsd.flow.stopped import Stopped
 from smsd.flow.supervisor import Supervisor
 from smsd.links import systemd
@@ -92,7 +94,8 @@ class Daemon:
         self._events = Events(self._outbox.add_at_once, self._journal, self._meter, prefix, node)
         self._reporter = Reporter(self._outbox, self._journal, self._meter, prefix)
         self._early = Early()
-        self._supervisor = Supervisor(lambda *what: self._intake.bury(*what))
+        self._moves = Moves(self._broker, self._meter, prefix)
+        self._supervisor = Supervisor(self._moves.bury)
         started_at = time.time()
         self._holdings = Holdings(
             settings,
@@ -118,15 +121,21 @@ class Daemon:
             self._broker, self._journal, self._holdings, self._stopped, self._reporter, self._view.status
         )
         self._intake = Intake(
-            broker=self._broker,
+            moves=self._moves,
             journal=self._journal,
             reporter=self._reporter,
             meter=self._meter,
-            prefix=prefix,
             destinations=self._holdings,
-            known_providers=lambda: self._reload.settings.providers,
             stopped=self._stopped,
-            with_delivery=lambda *what: self._supervisor.with_delivery(*what),
+            with_delivery=self._supervisor.with_delivery,
+        )
+        self._returned = Returned(
+            moves=self._moves,
+            journal=self._journal,
+            reporter=self._reporter,
+            meter=self._meter,
+            known_providers=lambda: self._reload.settings.providers,
+            with_delivery=self._supervisor.with_delivery,
         )
         self._wire_broker()
         self._web = WebServer(self._view.routes(), on_error=_web_failed)
@@ -163,7 +172,7 @@ class Daemon:
     def _wire_broker(self) -> None:
         broker, guard = self._broker, self._supervisor.guard
         broker.on_delivery = guard(self._intake.arrived)
-        broker.on_returned = guard(self._intake.returned)
+        broker.on_returned = guard(self._returned.arrived)
         broker.on_control = guard(self._commanded)
         broker.on_up = self._broker_up
         broker.on_down = self._broker_down

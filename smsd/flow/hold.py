@@ -13,16 +13,10 @@ from smsd.core.message import Message
 from smsd.core.publication import Confirm
 from smsd.core.topology import HOLDS
 from smsd.flow.lane import Lane, world_clock
-from smsd.flow.ports import Broker, Delivery, Journal
+from smsd.flow.ports import Broker, Journal
 
 LOCAL = 60.0
 """Seconds that a message may wait in our memory; longer waits go to the broker."""
-
-ELSEWHERE = "1m"
-"""The hold queue in which a copy of a request rests while its message is on its way somewhere else."""
-
-AGAIN = 5.0
-"""Seconds before a copy that no hold queue took returns to its queue, from where it comes at once."""
 
 
 class Holds:
@@ -79,18 +73,6 @@ class Holds:
         headers = history.headers(message, age, wait - HOLDS[name])
         self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, headers, answered)
         return True
-
-    def rest(self, delivery: Delivery) -> None:
-        """A copy of a request comes again later: the broker must not wait for its ack, nor deliver it all the time."""
-
-        def answered(answer: Confirm) -> None:
-            if answer is Confirm.DONE:
-                delivery.ack()
-            else:
-                asyncio.get_running_loop().call_later(AGAIN, delivery.give_back)
-
-        key = f"{delivery.provider}.{PRIORITIES[delivery.priority]}"
-        self._broker.forward(delivery, f"{self._prefix}.hold.{ELSEWHERE}", key, {}, answered)
 
     def broker_lost(self) -> None:
         """The originals of copies that were not confirmed come again: they rest at the broker all the same."""

@@ -219,10 +219,6 @@ class Holding:
     def expire(self, message: Message) -> None:
         self.lane.expire(message)
 
-    def rest(self, message: Message, delivery: Delivery) -> None:
-        log.info("copy_rests", provider=self.name, id=message.id, detail=f"it was begun by {message.provider}")
-        self._holds.rest(delivery)
-
     def _hold_on_arrival(self, message: Message) -> bool:
         return self._holds.hold(message, self.lane)
 

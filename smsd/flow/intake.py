@@ -1,8 +1,7 @@
 """From a delivery to a message in its lane, or to a result that says why not."""
 
-import asyncio
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -22,27 +21,16 @@ from smsd.core.contract import (
 )
 from smsd.core.errors import ContractError
 from smsd.core.message import Ending, Known, Message
-from smsd.core.publication import Confirm
-from smsd.flow.ports import Broker, Delivery, Journal, Meter
+from smsd.flow.moves import Moves
+from smsd.flow.ports import Delivery, Journal, Meter
 from smsd.flow.recovery import doubt
 from smsd.flow.report import Reporter, traceparent
 from smsd.flow.stopped import Stopped
 
 log = structlog.get_logger("smsd.intake")
 
-REROUTED = "x-smsd-rerouted"
-"""Header of a request that was given to its queue after the broker had returned it: how often. What no queue takes is
-given to it once; what its queue gave up on always, from the second time on by way of a hold queue, so that a limit of
-few deliveries makes no circle that turns at full speed."""
-
-SLOWLY = "hold.10s"
-
-DELIVERY_LIMIT, EXPIRED = "delivery_limit", "expired"
-"""RabbitMQ's words for why a queue gave up on a message: delivered too often, and its time to live has passed."""
-
-AGAIN = 5.0
-"""Seconds before a copy that the broker refused is published again. Nothing is given back meanwhile: RabbitMQ 4 drops
-what came back to a queue without a dead-letter exchange too often."""
+ELSEWHERE = "hold.1m"
+"""Where a copy of a request rests while its message is on its way by another provider, or in another priority."""
 
 SEEN = 100_000
 """Ids remembered while the journal is new. What an earlier smsd had on its way is among the first that come."""
@@ -63,7 +51,6 @@ class Destination(Protocol):
     def resend(self) -> bool: ...
     def compose(self, request: SendRequest, reference: int | None) -> Composed: ...
     def bound_clock(self) -> float: ...
-    def rest(self, message: Message, delivery: Delivery) -> None: ...
     def take(self, message: Message) -> None: ...
     def cancel(self, message: Message) -> bool: ...
     def expire(self, message: Message) -> None: ...
@@ -75,25 +62,21 @@ class Intake:
     def __init__(
         self,
         *,
-        broker: Broker,
+        moves: Moves,
         journal: Journal,
         reporter: Reporter,
         meter: Meter,
-        prefix: str,
         destinations: Mapping[str, Destination],
-        known_providers: Callable[[], Container[str]],
         stopped: Stopped,
         with_delivery: Callable[..., None],
     ) -> None:
         self._with_delivery = with_delivery
         """Carries on after a question to the journal; a failure costs that delivery and no other (rule 7)."""
-        self._broker = broker
+        self._moves = moves
         self._journal = journal
         self._reporter = reporter
         self._meter = meter
-        self._prefix = prefix
         self._destinations = destinations
-        self._known_providers = known_providers
         self._stopped = stopped
         self._warned: set[str] = set()
         self._seen: dict[str, bool] = {}
@@ -105,10 +88,10 @@ class Intake:
         """One delivery of a work queue."""
         provider = delivery.provider
         try:
-            request = _read(delivery)
+            request = read(delivery)
         except Unreadable as error:
             self._meter.request(provider, "refused")
-            self.bury(delivery, error.reason, error.detail)
+            self._moves.bury(delivery, error.reason, error.detail)
             return
         except Refused as error:
             self._meter.request(provider, "refused")
@@ -150,10 +133,10 @@ class Intake:
                 "id", "was used for another recipient or text: give each request its own", "duplicate-id"
             )
             identity = result_id(request.id, "rejected", "duplicate-id", print_.hex())
-            self._reporter.reject(delivery, error, _known(request), delivery.provider, identity=identity)
+            self._reporter.reject(delivery, error, known_of(request), delivery.provider, identity=identity)
         elif known.unreadable is not None and known.result is None:
             self._meter.request(delivery.provider, "refused")
-            self.bury(delivery, "internal-error", f"it may have been sent: {known.unreadable}")
+            self._moves.bury(delivery, "internal-error", f"it may have been sent: {known.unreadable}")
         elif known.result is None and (message := known.message) is not None and message.held:
             if (message.provider, message.priority) == (delivery.provider, delivery.priority):
                 self._resume(delivery, request, message)
@@ -199,7 +182,7 @@ class Intake:
             composed = destination.compose(request, history.reference(told))
         except ContractError as error:
             self._meter.request(provider, "refused")
-            self._refuse(delivery, error, _known(request), provider, print_)
+            self._refuse(delivery, error, known_of(request), provider, print_)
             return
         message = Message(
             request.id,
@@ -269,7 +252,9 @@ class Intake:
         if destination is None:
             delivery.give_back()
         elif message.handed_over:
-            destination.rest(message, delivery)
+            log.info("copy_rests", provider=delivery.provider, id=message.id, detail=f"{message.provider} has begun it")
+            key = f"{delivery.provider}.{PRIORITIES[delivery.priority]}"
+            self._moves.move(delivery, ELSEWHERE, key, {})
         else:
             resend = destination.resend if request.on_uncertain is None else request.on_uncertain == "resend"
             message.request = request
@@ -345,7 +330,7 @@ class Intake:
     ) -> None:
         self._meter.request(delivery.provider, "expired" if status == "expired" else "refused")
         error = ContractError(field, sentence, status)
-        self._reporter.reject(delivery, error, _known(request), delivery.provider, status=status, fingerprint=print_)
+        self._reporter.reject(delivery, error, known_of(request), delivery.provider, status=status, fingerprint=print_)
 
     def _warn_of(self, unknown: Iterable[str]) -> None:
         for name in unknown:
@@ -353,99 +338,9 @@ class Intake:
                 self._warned.add(name)
                 log.warning("unknown_field", field=name[:64], detail="ignored: the contract has no such field")
 
-    # --- what nobody can be answered about, and what the broker gave back
 
-    def bury(self, delivery: Delivery, reason: str, detail: str) -> None:
-        """To the dead queue, body and properties untouched; acked once it is there."""
-        self._meter.dead_letter(reason)
-        log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
-        if why := delivery.given_up:
-            detail = f"{detail}; its queue had given up on it ({why})"
-        self._move(delivery, "dead", {"x-smsd-reason": reason, "x-smsd-detail": detail[:1000]})
-
-    def _move(self, delivery: Delivery, exchange: str, headers: dict[str, str]) -> None:
-        """A confirmed copy to another exchange, then the ack. A copy that is refused is published again later."""
-        name = f"{self._prefix}.{exchange}"
-
-        def answered(answer: Confirm) -> None:
-            if answer is Confirm.DONE:
-                delivery.ack()
-            else:
-                log.error("copy_refused", detail=f"{name}: {answer.value}; trying again later")
-                asyncio.get_running_loop().call_later(AGAIN, publish)
-
-        def publish() -> None:
-            if not delivery.stale:
-                self._broker.forward(delivery, name, delivery.key, headers, answered)
-
-        publish()
-
-    def returned(self, delivery: Delivery) -> None:
-        """A request that the broker could not route, or gave up on: answered, or given to its queue after all."""
-        provider, _, priority = delivery.key.partition(".")
-        exists = provider in self._known_providers()
-        gave_up = delivery.given_up
-        routable = exists and priority in ("", *PRIORITIES)
-        if routable and (gave_up == DELIVERY_LIMIT or not (gave_up or REROUTED in delivery.headers)):
-            self._to_its_queue(delivery)  # what is known of it is looked up when it comes from there
-            return
-        try:
-            request = _read(delivery)
-        except Unreadable as error:
-            self.bury(delivery, error.reason, error.detail)
-            return
-        except Refused as error:
-            known = error.known
-            refusal: Refused | None = error
-        else:
-            known, refusal = _known(request), None
-        if not exists:
-            sentence = f"{delivery.key!r} names no provider of this smsd: correct it"
-            self._meter.request("unknown", "refused")
-            self._reporter.reject(delivery, ContractError("routing key", sentence, "unknown-provider"), known, None)
-        elif not routable:
-            sentence = f"{priority!r} is no priority: use {', '.join(PRIORITIES)}, or none for normal"
-            self._meter.request(provider, "refused")
-            self._reporter.reject(delivery, ContractError("routing key", sentence), known, provider)
-        elif refusal is not None:
-            self._meter.request(provider, "refused")
-            self._refuse(delivery, refusal, known, provider)
-        else:
-            give_up = partial(self._given_up, delivery, request, provider, gave_up)
-            self._journal.look_up(known["id"], partial(self._with_delivery, delivery, give_up))
-
-    def _given_up(
-        self, delivery: Delivery, request: SendRequest, provider: str, why: str | None, before: Known | None
-    ) -> None:
-        """The broker gave up on it: what is known of it already counts more than that."""
-        if delivery.stale:
-            return
-        if before is not None and before.result is not None:
-            self._reporter.repeat(delivery, before.result)
-        elif before is not None and before.unreadable is not None:
-            self.bury(delivery, "internal-error", f"it may have been sent: {before.unreadable}")
-        elif before is not None and before.message is not None and before.message.held:
-            self._to_its_queue(delivery)  # where it waits as long as it has to, paused for instance
-        elif before is not None and before.message is not None:
-            before.message.attach(delivery)
-        elif why == EXPIRED:
-            self._meter.request(provider, "expired")
-            error = ContractError("expiration", "its time to live at the broker passed before it was sent", EXPIRED)
-            print_ = fingerprint(request.to, request.text)
-            self._reporter.reject(delivery, error, _known(request), provider, status=EXPIRED, fingerprint=print_)
-        else:
-            sentence = f"the broker gave up on it ({why or 'no queue takes it'}) before it was sent: send it again"
-            error = ContractError("queue", sentence, "provider-down")
-            self._reporter.reject(delivery, error, _known(request), provider, status="failed", permanent=False)
-
-    def _to_its_queue(self, delivery: Delivery) -> None:
-        """It was published before its queue existed, or the queue gave up on it while it rested there."""
-        rounds = delivery.headers.get(REROUTED, "0")
-        before = int(rounds) if rounds.isdecimal() and len(rounds) < 10 else 0
-        self._move(delivery, SLOWLY if before else "requests", {REROUTED: str(before + 1)})
-
-
-def _read(delivery: Delivery) -> SendRequest:
+def read(delivery: Delivery) -> SendRequest:
+    """The request of a delivery. Raises Unreadable and Refused."""
     if (why := delivery.unreadable) is not None:
         raise Unreadable("unreadable-properties", why)
     return read_request(delivery.body, delivery.message_id)
@@ -469,7 +364,8 @@ def _joins(message: Message, composed: Composed) -> bool:
     return message.fits(composed.parts) and begun == (composed.sender, composed.encoding, composed.reference)
 
 
-def _known(request: SendRequest) -> dict[str, Any]:
+def known_of(request: SendRequest) -> dict[str, Any]:
+    """What an answer echoes of a request."""
     return {
         "id": request.id,
         "to": request.to,

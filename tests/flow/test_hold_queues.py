@@ -69,7 +69,7 @@ async def test_a_held_message_that_its_queue_gave_up_on_goes_back_there_and_on_w
         assert (await w.known()).message.held
         back = w.request(id="m1")
         back.given_up = "delivery_limit"
-        w.intake.returned(back)
+        w.returned.arrived(back)
         await eventually(lambda: w.broker.forwarded)
         _, where, _, then = w.broker.forwarded.pop()
         assert where == ("sms.requests", "p")

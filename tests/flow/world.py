@@ -23,8 +23,10 @@ from smsd.flow.events import Events
 from smsd.flow.holding import Holding
 from smsd.flow.intake import Intake
 from smsd.flow.lane import world_clock
+from smsd.flow.moves import Moves
 from smsd.flow.outbox import Outbox
 from smsd.flow.report import Reporter
+from smsd.flow.returned import Returned
 from smsd.flow.stopped import Stopped
 from smsd.flow.supervisor import Supervisor
 from smsd.links.journal.commits import Commits
@@ -217,15 +219,22 @@ class World:
             early=self.early,
             wall=lambda: world_clock() + self.ahead,
         )
+        moves = Moves(self.broker, self.meter, PREFIX)
         self.intake = Intake(
-            broker=self.broker,
+            moves=moves,
             journal=self.journal,
             reporter=self.reporter,
             meter=self.meter,
-            prefix=PREFIX,
             destinations={"p": self.holding},
-            known_providers=lambda: {"p"},
             stopped=self.stopped,
+            with_delivery=self.supervisor.with_delivery,
+        )
+        self.returned = Returned(
+            moves=moves,
+            journal=self.journal,
+            reporter=self.reporter,
+            meter=self.meter,
+            known_providers=lambda: {"p"},
             with_delivery=self.supervisor.with_delivery,
         )
         self._ids = itertools.count(1)
