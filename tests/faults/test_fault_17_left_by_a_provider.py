@@ -100,7 +100,8 @@ def test_fault_17_the_provider_may_come_back(stage: Stage) -> None:
     path = str(next(stage.directory.glob("*.db")))
     stage.configure(daemon, {"p": own}, journal={"path": path})
     daemon.hup()
-    daemon.bound()
+    crm.event("config_reloaded")
+    daemon.bound("p")
     simulator.inbound("", parts=["one ", "two"], order=[2], reference=7)
     crm.until(lambda: crm.inbound, 30)
     assert [(each["text"], each.get("incomplete")) for each in crm.inbound] == [("one two", None)]
