@@ -78,7 +78,7 @@ class Crm:
         """One body as it is, to `requests`."""
         rabbit.publish(self._open(), f"{self._prefix}.requests", key, body, **properties)
 
-    def command(self, command: str, key: str = "p", timeout: float = 10.0, **fields: Any) -> Document:
+    def command(self, command: str, key: str = "p", timeout: float = 30.0, **fields: Any) -> Document:
         """A control command; the answer."""
         control_id = f"c{next(self._numbers)}"
         body = {"command": command, "control_id": control_id, **fields}
@@ -87,7 +87,7 @@ class Crm:
 
     # --- in
 
-    def until(self, look: Callable[[], T], timeout: float = 10.0) -> T:
+    def until(self, look: Callable[[], T], timeout: float = 30.0) -> T:
         """Reads what comes until `look` returns something true, and returns that."""
         deadline = time.monotonic() + timeout
         while not (seen := look()):
@@ -104,11 +104,11 @@ class Crm:
             self._trouble = f"{type(error).__name__} {error!r}"
             time.sleep(seconds)
 
-    def result(self, id: str, status: str, timeout: float = 10.0) -> Document:
+    def result(self, id: str, status: str, timeout: float = 30.0) -> Document:
         """The request's first result with this status."""
         return self.until(lambda: next((r for r in self.results[id] if r["status"] == status), None), timeout)
 
-    def final(self, id: str, timeout: float = 10.0) -> Document:
+    def final(self, id: str, timeout: float = 30.0) -> Document:
         """The request's first final result."""
         return self.until(lambda: next((r for r in self.results[id] if r["final"]), None), timeout)
 
@@ -125,7 +125,7 @@ class Crm:
         assert all(len(each) == 1 for each in found), [list(each.values()) for each in found if len(each) != 1][:3]
         return [next(iter(each.values())) for each in found]
 
-    def event(self, name: str, timeout: float = 10.0, after: int = 0) -> Document:
+    def event(self, name: str, timeout: float = 30.0, after: int = 0) -> Document:
         """The first event of this name; `after` skips as many of them."""
         return self.until(lambda: next(iter(self.named(name)[after:]), None), timeout)
 

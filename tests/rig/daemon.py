@@ -17,7 +17,7 @@ from rig.ports import free_port
 from rig.power import recorded
 from rig.web import ask
 
-READY_SECONDS = 20.0
+READY_SECONDS = 60.0
 LINES_SHOWN = 60
 
 
@@ -97,7 +97,7 @@ class Daemon:
         """Waits for /readyz."""
         eventually(lambda: self._alive() and self.web("/readyz")[0] == 200, READY_SECONDS)
 
-    def bound(self, *providers: str, timeout: float = 10.0) -> None:
+    def bound(self, *providers: str, timeout: float = 30.0) -> None:
         """Waits until the providers (by default all that are active) say `open`."""
 
         def all_open() -> bool:

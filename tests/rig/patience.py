@@ -10,7 +10,7 @@ LOOK_EVERY = 0.05
 """Seconds; who is asked more often has less time for what is being measured."""
 
 
-def eventually(look: Callable[[], T], timeout: float = 10.0) -> T:
+def eventually(look: Callable[[], T], timeout: float = 30.0) -> T:
     """What `look` returns as soon as that is true; AssertionError with the last look after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (seen := look()):
