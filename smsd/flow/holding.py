@@ -232,7 +232,7 @@ class Holding:
         recently = self.connection.open_within(GIVE_BACK_AFTER)
         lane = self.lane
         before, lane.quiet = lane.quiet, self._quiet.priorities(self._wall())
-        safe = self._journal.trouble is None and not self._outbox_full()
+        safe = not self._journal.full and not self._outbox_full()
         reading = recently and self.held and not lane.paused and safe
         wanted = EVERY_PRIORITY - lane.quiet if reading else frozenset[int]()
         prefetch = self._prefetch() if wanted else 0
@@ -266,7 +266,7 @@ class Holding:
 
     def _look_through(self, now: float) -> None:
         """Nobody reads some of its queues: who waits there for longer than its request wants is told so."""
-        if now < self._look_at or self._looking or not self._broker.connected or self._journal.trouble is not None:
+        if now < self._look_at or self._looking or not self._broker.connected or self._journal.full:
             return
 
         def looked(_: bool) -> None:
