@@ -54,6 +54,8 @@ def test_a_slow_answer_costs_no_other_provider_anything(scene: Stage) -> None:
     assert quick.count() == len(served)
     told = [line for line in daemon.log_lines() if str(line.get("event", "")).startswith("broker")]
     assert [line for line in told if "down" in line["event"] or "lost" in line["event"]] == []
+    slow.obey(latency=0.0)
     assert crm.final(crm.send("and on", "slow"), 60)["status"] == "sent"
+    crm.until(lambda: crm.waiting("slow") == 0)  # what came again is acked again
     assert daemon.term() == 0
     assert crm.waiting("slow") == crm.waiting("quick") == 0
