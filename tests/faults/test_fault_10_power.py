@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from rig import power
 from rig.daemon import provider
+from rig.patience import eventually
 from rig.stage import Stage
 
 from smsd.core.smpp import pdus
@@ -23,6 +24,7 @@ from smsd.settings.reader import read
 
 REQUESTS = 150
 CUTS = 20
+PATIENCE = 120.0
 KEEP = 7 * 86400.0
 RESULT = re.compile(rb'"result_id":"([0-9a-f]{32})"')
 
@@ -95,14 +97,15 @@ def traffic(stage: Stage, durability: str) -> tuple[list[power.Call], Path, Seen
     trace, path = stage.directory / "trace", stage.directory / "state" / "journal.db"
     journal = {"path": str(path)} | ({"durability": durability} if durability else {})
     settings = {"p": provider(simulator.port, receipts=True, window=20)}
-    daemon = stage.daemon(settings, journal=journal, trace=trace)
-    daemon.bound()
+    daemon = stage.daemon(settings, journal=journal, trace=trace, ready=False)
+    eventually(lambda: daemon.web("/readyz")[0] == 200, PATIENCE)  # strace makes the start slow
+    daemon.bound(timeout=PATIENCE)
     crm = stage.crm
     ids = [crm.send(f"m{n}", id=f"m{n}") for n in range(REQUESTS)]
     for n in range(10):
         simulator.inbound(text=f"from a handset {n}")
-    crm.finals(ids)
-    crm.until(lambda: len(crm.inbound) == 10)
+    crm.finals(ids, PATIENCE)
+    crm.until(lambda: len(crm.inbound) == 10, PATIENCE)
     daemon.kill9()
     made = power.calls(trace)
     broker = int(stage.url.rpartition("@")[2].partition("/")[0].rpartition(":")[2])

@@ -27,7 +27,20 @@ FD = re.compile(r"(\d+)<(.*?)>(?:,|$)")
 
 def recorded(command: list[str], trace: Path) -> list[str]:
     """The command that runs `command`, with the same process id, and records it."""
-    options = ["-D", "-f", "-qq", "-yy", "-xx", "-s", "1000000", "-e", f"trace={CALLS}", "-e", "signal=none"]
+    options = [
+        "-D",
+        "-f",
+        "--seccomp-bpf",
+        "-qq",
+        "-yy",
+        "-xx",
+        "-s",
+        "1000000",
+        "-e",
+        f"trace={CALLS}",
+        "-e",
+        "signal=none",
+    ]
     return ["strace", *options, "-o", str(trace), *command]
 
 
