@@ -53,6 +53,9 @@ UNREAD = 60.0
 LOOK_AGAIN, LOOK_SHARE = 300.0, 20
 """Seconds between two such looks, at least; and at most one part in so many of the time is spent with looking."""
 
+FEW = 100
+"""Messages that are fetched for a window as large as that, however slow the rate."""
+
 PREFETCH = 500
 """Messages of each priority that keep the window full at any rate, unless the window itself is larger; more of them
 would only go cold in our memory."""
@@ -251,13 +254,13 @@ class Holding:
     def _prefetch(self) -> int:
         """About two seconds' worth, or the window: nothing stays unacked for long, and the window stays full.
 
-        A window that the rate can't fill within the time that answers have is worth no messages in our memory.
+        A large window that the rate can't fill within the time that answers have is worth no messages in our memory.
         """
         rate, window = self.provider.max_rate, self.provider.window
         enough = max(2 * window, PREFETCH)
         if rate is None:
             return enough
-        fills = min(window, math.ceil(rate * self.provider.submit_timeout))
+        fills = min(window, max(FEW, math.ceil(rate * self.provider.submit_timeout)))
         return min(max(fills, round(2 * rate)), enough)
 
     def read_through(self, then: Callable[[bool], None]) -> None:

@@ -4,6 +4,9 @@ from typing import Any
 
 from rig.daemon import provider
 from rig.stage import Stage
+from world import eventually, in_a_loop, world
+
+from smsd.core.publication import Confirm
 
 REFUSED_ONCE = [{"status": "0x45", "times": 1}]
 LONG = "x" * 153 + "y" * 40
@@ -36,16 +39,34 @@ def test_fault_04_what_a_paused_provider_refused_goes_by_another(stage: Stage) -
     assert crm.waiting("a") == 0
 
 
-def test_fault_04_what_is_half_sent_stays_and_its_copy_does_not_circulate(stage: Stage) -> None:
-    a, b = stage.simulator(errors=[{"text": "^y", "status": "0x45", "times": 1}]), stage.simulator()
-    daemon = stage.daemon({"a": provider(a.port, system_id="a", retries=LATER), "b": provider(b.port, system_id="b")})
-    daemon.bound()
-    crm = stage.crm
-    crm.send(LONG, "a", id="m")
-    a.sent(2)
-    crm.command("pause", "a")
-    crm.send(LONG, "b", id="m")
-    crm.until(lambda: crm.depth("hold.1m") == 1)
-    assert (b.count(), crm.waiting("b")) == (0, 0)
-    assert daemon.term() == 0
-    assert (crm.waiting("a"), crm.waiting("b"), crm.depth("hold.1m")) == (1, 0, 1)
+@in_a_loop
+async def test_fault_04_a_copy_of_what_is_half_sent_rests_and_does_not_circulate() -> None:
+    async with world({"errors": [{"text": "^y", "status": "0x45"}]}, retries={"delays": ["90s"]}) as w:
+        first = w.come(w.request(LONG))
+        ((_, _, _, then),) = await eventually(lambda: w.broker.forwarded)  # the wait is the hold queue's
+        w.broker.forwarded.clear()
+        then(Confirm.DONE)
+        copy = w.request(LONG, id="m1")
+        copy.priority = 0
+        w.come(copy)
+        ((_, where, _, then),) = await eventually(lambda: w.broker.forwarded)
+        assert where == ("sms.hold.1m", "p.urgent")
+        then(Confirm.DONE)
+        assert (first.acks, copy.acks, copy.given_back) == (1, 1, 0)
+        assert w.smsc.counts()["submits"] == 2
+
+
+@in_a_loop
+async def test_fault_04_what_rests_unsent_goes_on_in_the_priority_it_comes_with() -> None:
+    async with world({"errors": [{"status": "0x45", "times": 1}]}, retries={"delays": ["50s"]}) as w:
+        w.come(w.request())
+        await eventually(lambda: w.smsc.counts()["submits"] and w.holding.lane.waiting())
+        w.holding.pause("by a test")
+        assert (await w.known()).message.held
+        w.holding.resume("by a test")
+        again = w.request(id="m1")
+        again.priority = 0
+        w.come(again)
+        await eventually(w.results)
+        assert [(each["status"], each["attempts"]) for each in w.results()] == [("sent", 2)]
+        assert (await w.known()).message.priority == 0

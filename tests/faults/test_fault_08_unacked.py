@@ -54,4 +54,4 @@ async def test_fault_08_a_hold_that_was_refused_is_tried_again(monkeypatch: pyte
 @in_a_loop
 async def test_fault_08_a_slow_rate_prefetches_no_window_that_it_can_not_fill() -> None:
     async with world(max_rate=1, window=10_000, submit_timeout="60s") as w:
-        assert w.broker.prefetch["p"] == 60
+        assert w.broker.prefetch["p"] == 100
