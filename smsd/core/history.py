@@ -17,13 +17,13 @@ LATEST = 253_402_300_799
 """9999-12-31T23:59:59Z in seconds since 1970: no later moment can be written down."""
 
 
-def headers(message: Message, age: float, rest: float = 0.0) -> dict[str, str]:
+def headers(message: Message, age: float, rest: float | None = None) -> dict[str, str]:
     """`age` is how many seconds of bound time have passed since the first refusal.
 
-    `rest` is how many seconds of its wait will be left when it comes back.
+    `rest` is how many seconds of a retry's delay will be left when it comes back; None: it waits for `send_after`.
     """
     history = {
-        "rest": round(rest, 3),
+        "rest": None if rest is None else round(max(rest, 0.0), 3),
         "age": round(age, 3) if message.first_refused_at is not None else None,
         "refusals": message.refusals,
         "last_status": message.last_status,
@@ -61,7 +61,7 @@ def read(found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def rest(history: dict[str, Any] | None) -> float | None:
-    """Seconds that were left of its wait when the hold queue had done its part."""
+    """Seconds that were left of a retry's delay when the hold queue had done its part."""
     return _seconds((history or {}).get("rest"))
 
 

@@ -70,7 +70,8 @@ class Holds:
                 lane.add(message)
 
         key = f"{message.provider}.{PRIORITIES[message.priority]}"
-        headers = history.headers(message, age, wait - HOLDS[name])
+        rest = message.rests_until - now - HOLDS[name] if message.rests_until > now else None
+        headers = history.headers(message, age, rest)
         self._broker.forward(delivery, f"{self._prefix}.hold.{name}", key, headers, answered)
         return True
 
