@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from smsd.core.publication import Confirm
+from smsd.core.errors import LinkDown
 from smsd.flow.ports import Delivery
 from smsd.links.broker.link import BrokerLink
 
@@ -59,7 +59,6 @@ class Neighbours:
         """Questions of ours whose answers still count."""
         self._claims: dict[str, Claim] = {}
         self._answered = asyncio.Event()
-        self._alone = False
 
     def claim(self, provider: str) -> Claim | None:
         """Who else holds it, or did a moment ago."""
@@ -73,23 +72,20 @@ class Neighbours:
         """Asks who is there; returns when all have answered who will."""
         question = uuid.uuid4().hex
         self._asked.add(question)
-        self._alone = False
+        self._answered.clear()
         body = json.dumps({"command": "status", "control_id": question}).encode()
-        self._broker.ask_all(body, question, self._routed)
-        patience = ANSWER_WITHIN
         try:
-            while not self._alone:
-                self._answered.clear()
+            patience = ANSWER_WITHIN if await self._broker.ask_all(body, question) else 0.0
+            while patience:
                 await asyncio.wait_for(self._answered.wait(), patience)
+                self._answered.clear()
                 patience = ALL_HEARD
         except TimeoutError:
             pass  # nobody, or nobody else
-        self._asked.discard(question)
-
-    def _routed(self, answer: Confirm) -> None:
-        self._alone = answer is Confirm.UNROUTABLE
-        if self._alone:
-            self._answered.set()
+        except LinkDown as down:
+            log.warning("neighbours", detail=f"can't ask whether another smsd holds our providers: {down.reason}")
+        finally:
+            self._asked.discard(question)
 
     def takes(self, delivery: Delivery) -> bool:
         """Whether it is an answer to us, or our own question; anything else is a command."""

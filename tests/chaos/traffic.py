@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pika.exceptions import AMQPError
-from rig import rabbit
+from rig import octets, rabbit
 
 from chaos.evidence import Request, Result, read_result
 
@@ -28,7 +28,17 @@ SHORT = ("Код подтверждения: 4815", "Your order is on its way", 
 LONG = ("Уважаемый клиент! " * 8, "Dear customer, please read this carefully. " * 8)
 READ_AHEAD = 500
 
-Burst = tuple[str, list[dict[str, Any]]]
+POISON = (
+    octets.with_headers((b"sent", octets.FAR)),
+    octets.with_headers((b"deep", octets.nested(500))),
+    octets.with_headers(
+        (b"traceparent", octets.text(b"x" * 60_000)), (b"x-first-death-reason", octets.text(b"maxlen"))
+    ),
+)
+"""Properties that are no reason to treat a request otherwise; one burst in ODD has them."""
+ODD = 0.05
+
+Burst = tuple[str, list[dict[str, Any]], octets.Octets | None]
 
 
 class Publisher:
@@ -67,8 +77,12 @@ class Publisher:
     def _publish(self, connection: Any) -> None:
         while not self.done:
             while self._waiting and not self.abandoning.is_set():
-                key, bodies = self._waiting[0]
-                rabbit.publish_all(connection, self._exchange, key, bodies)
+                key, bodies, poison = self._waiting[0]
+                if poison is None:
+                    rabbit.publish_all(connection, self._exchange, key, bodies)
+                else:
+                    for body in bodies:
+                        octets.publish(connection, self._exchange, key, json.dumps(body).encode(), poison)
                 self._waiting.popleft()
                 now = time.time()
                 provider = key.partition(".")[0]
@@ -96,7 +110,8 @@ class Publisher:
             if self._chance.random() < 0.2:
                 body["on_uncertain"] = self._chance.choice(("report", "resend"))
             bodies.append(body)
-        return f"{provider}.{self._chance.choice(PRIORITIES)}", bodies
+        poison = self._chance.choice(POISON) if self._chance.random() < ODD else None
+        return f"{provider}.{self._chance.choice(PRIORITIES)}", bodies, poison
 
 
 class Reader:

@@ -112,3 +112,20 @@ def test_fault_09_what_we_gave_back_ourselves_is_not_uncertain(stage: Stage) -> 
         stage.crm.command("resume")
     assert {result["status"] for result in stage.crm.finals(ids)} == {"sent"}
     assert simulator.count() == 60
+
+
+def test_fault_09_who_may_not_ask_holds_its_providers_all_the_same(own_node: Any, tmp_path: Path) -> None:
+    prefix = rabbit.unique_prefix()
+    own_node.rabbitmqctl("add_user", "poor", "poor")
+    own_node.rabbitmqctl("set_permissions", "poor", ".*", rf"^(?!{prefix}\.control$).*$", ".*")
+    stage = Stage(own_node.url, prefix, tmp_path, "quorum")
+    try:
+        simulator = stage.simulator()
+        url = own_node.url.replace("guest:guest", "poor:poor")
+        daemon = stage.daemon({"p": provider(simulator.port)}, url=url)
+        daemon.bound()
+        assert stage.crm.final(stage.crm.send())["status"] == "sent"
+        assert "can't ask" in daemon.logged("neighbours")[0]["detail"]
+        assert len(daemon.logged("broker")) == 1
+    finally:
+        stage.close()

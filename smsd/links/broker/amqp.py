@@ -258,6 +258,26 @@ class AmqpSession:
             )
         )
 
+    async def ask_all(self, question: Publication, properties: Any) -> bool:
+        """Publishes a command to all who listen; False if nobody does. Raises LinkDown.
+
+        On a channel of its own: whoever has no right to publish there must not lose the others by that.
+        """
+        channel = await self.channel(vital=False)
+        returned: list[bool] = []
+        confirmed: list[Callable[..., None]] = []
+        channel.add_on_return_callback(lambda *_: returned.append(True))
+        turn_on = partial(channel.confirm_delivery, lambda frame: confirmed[0](frame))
+        await self.ask(lambda done: turn_on(callback=done), channel, vital=False)
+
+        def publish(done: Callable[..., None]) -> None:
+            confirmed.append(done)
+            channel.basic_publish(question.exchange, question.key, question.body, properties, mandatory=True)
+
+        await self.ask(publish, channel, vital=False)
+        channel.close()
+        return not returned
+
     def publish_as(self, exchange: str, key: str, body: bytes, properties: Any) -> None:
         """Hands over one message with properties of the caller's making (`own_properties`)."""
         assert self._publisher is not None

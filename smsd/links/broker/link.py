@@ -237,14 +237,17 @@ class BrokerLink:
             except LinkDown:
                 return  # the channel is gone; the next one begins with all of them
 
-    def ask_all(self, body: bytes, identity: str, then: Callable[[Confirm], None]) -> None:
-        """A command to every smsd that reads commands here; UNROUTABLE: there is none. Answers come as commands do."""
-        if self._session is not None and self._control is not None:
-            question = Publication(f"{self._prefix}.control", "all", body, identity, CONTROL_TYPE, identity)
-            properties = amqp.own_properties(question, identity, self._app_id, self._control[1])
-            self._session.publish_as(question.exchange, question.key, body, properties)
-            self._tag += 1
-            self._unconfirmed[self._tag] = (question.exchange, identity, then, time.monotonic())
+    async def ask_all(self, body: bytes, identity: str) -> bool:
+        """A command to every smsd that reads commands here; False if there is none. Answers come as commands do.
+
+        Raises LinkDown, also when the broker's rights do not allow it; the session goes on then.
+        """
+        if self._session is None or self._control is None:
+            raise LinkDown("broker", "not connected")
+        question = Publication(f"{self._prefix}.control", "all", body, identity, CONTROL_TYPE, identity)
+        return await self._session.ask_all(
+            question, amqp.own_properties(question, identity, self._app_id, self._control[1])
+        )
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked != self._blocked:
