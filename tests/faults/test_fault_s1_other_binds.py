@@ -37,6 +37,7 @@ async def beside(f: Field, **settings: Any) -> AsyncIterator[tuple[HandSmsc, Hol
         outbox_full=lambda: w.outbox.full,
         draw=lambda: 0.0,
         supervisor=w.supervisor,
+        look=w.intake.look,
         early=w.early,
     )
     holding.enter()

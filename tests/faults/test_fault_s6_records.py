@@ -9,6 +9,7 @@ import pytest
 from journals import called, ignore, in_a_loop, journal, killed, old_file, opened, result
 from world import World, eventually, provider, world
 
+from smsd.core.contract import RESULT_TYPE
 from smsd.core.life import ANSWER, facts_of
 from smsd.core.message import IN_FLIGHT, SENT
 from smsd.flow.recovery import recover
@@ -161,7 +162,7 @@ def test_fault_s6_a_publication_leaves_without_what_is_unreadable(path: Path, co
         with closing(sqlite3.connect(path)) as db, db:
             assert db.execute(f"UPDATE outbox SET {column} = '[{{'").rowcount == 1
         async with journal(path) as j:
-            assert j.left(10) == (1, kept[0], [(kept[0], result())])
+            assert j.left([RESULT_TYPE], 10) == (1, kept[0], [(kept[0], result())])
 
     scene()
 
