@@ -80,6 +80,8 @@ class Refusals:
         self.probe: Any = None
         """The message that goes before others at its next try, once, to show whether its recipient is to blame."""
         self._probed_at = -math.inf
+        self._passing = ""
+        """Who was accepted last."""
         self._whose: tuple[str, str] = ("", "")
         """The last two recipients in the crowd."""
 
@@ -92,6 +94,7 @@ class Refusals:
         self._roll(now)
         self._passed[-1] += cost
         self._accepted += 1
+        self._passing = recipient
         if not self._refused:
             return False
         refused = self._refused.pop(recipient, None)
@@ -133,8 +136,8 @@ class Refusals:
         passed = sum(self._passed)
         if refused.times >= TRIES and not refused.blamed and (not passed or sum(self._crowd) < passed):
             lonely = not passed and now >= refused.since + MEMORY
-            refused.blamed = lonely or self._accepted - refused.others >= refused.times
-        if not refused.blamed:
+            refused.blamed = lonely or self._accepted - refused.others >= TRIES
+        if not refused.blamed and (refused.times < TRIES or recipient != self._whose[1] or recipient == self._passing):
             if self._began is None or not any(self._crowd):
                 self._began = now
             self._crowd[-1] += 1

@@ -137,10 +137,17 @@ class Run:
         return 1 - sum(answers) / len(answers), sum(answers) / (end - start) / self.smsc.rate
 
 
-@pytest.mark.parametrize("rate", [1, 2, 5, 10, 37, 100, 500])
+CASES = [
+    (rate, above)
+    for rate in (1, 2, 5, 10, 37, 100, 500)
+    for above in (None, 1.2, 2.0, 10.0)
+    if (rate, above) != (1, 2.0)  # every other submit is refused, always the same message's: who could tell it apart?
+]
+
+
+@pytest.mark.parametrize(("rate", "above"), CASES)
 @pytest.mark.parametrize("counter", [SlidingSecond, FixedSecond, TokenBucket])
 @pytest.mark.parametrize("latency", [0.005, 0.05, 0.5])
-@pytest.mark.parametrize("above", [None, 1.2, 2.0, 10.0])
 def test_after_three_seconds_a_tenth_is_refused_at_most_and_four_fifths_are_used(
     rate: int, counter: Callable[[int], Counter], latency: float, above: float | None
 ) -> None:

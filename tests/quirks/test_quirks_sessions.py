@@ -176,7 +176,7 @@ async def test_q49_a_message_whose_response_never_came_is_uncertain_and_not_sent
 
 @in_a_loop
 async def test_q49_with_resend_it_is_sent_again_and_the_result_says_so() -> None:
-    async with field(on_uncertain="resend") as f:
+    async with field(on_uncertain="resend", retries={"delays": ["50ms"]}) as f:
         await f.come()
         reset(f)
         f.smsc.send(response(await f.smsc.hears(pdus.SUBMIT_SM, 2), b"77\0"))
