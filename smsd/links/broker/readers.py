@@ -87,7 +87,7 @@ class Readers:
             channel = self.channels.get(name)
             if channel is None or not channel.is_open:
                 lost = partial(self._lost, name, session)
-                channel = await session.consumer(name.strip("."), lost, partial(self._begin_again, name, session))
+                channel = await session.consumer(name.strip("."), lost, partial(self._has_room, name, session))
                 if session is not self._session:
                     return
                 self.channels[name] = channel
@@ -111,6 +111,10 @@ class Readers:
         before, self.troubles[name] = self.troubles.get(name), reason
         if channel is not None or before != reason:
             self._on_lost(name, reason)
+
+    def _has_room(self, name: str, session: AmqpSession) -> None:
+        if session is self._session and name in self._begins:
+            self.start(name, self._begins[name])
 
     def _begin_again(self, name: str, session: AmqpSession) -> None:
         self._timers.pop(name, None)
