@@ -184,7 +184,8 @@ def cuts(stage: Stage, rounds: int, window: int) -> float:
 
     AssertionError if one was lost, or sent twice without saying so.
     """
-    providers = {policy: {"on_uncertain": policy, "window": window, "receipts": False} for policy in POLICIES}
+    usual = {"window": window, "receipts": False, "retries": {"delays": ["50ms"]}}
+    providers = {policy: {"on_uncertain": policy, **usual} for policy in POLICIES}
     slowest = 0.0
     with Storm(stage, providers) as storm:
         for _ in range(rounds):
