@@ -16,7 +16,7 @@ FLAGS = {name: 1 << 15 - n for n, name in enumerate(_NAMES)}
 """Of the properties, in their order."""
 
 FAR = struct.pack(">cQ", b"T", 1_772_366_400_000)
-"""A timestamp in milliseconds where AMQP counts seconds: the year 58133."""
+"""A timestamp in milliseconds where AMQP counts seconds: the year 58134."""
 
 
 class Octets(pika.BasicProperties):
