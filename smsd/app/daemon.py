@@ -118,7 +118,13 @@ class Daemon:
         )
         self._stopped = Stopped(self._journal)
         self._control = Control(
-            self._broker, self._journal, self._holdings, self._stopped, self._reporter, self._view.status
+            self._broker,
+            self._journal,
+            self._holdings,
+            self._stopped,
+            self._reporter,
+            self._view.status,
+            self._holdings.neighbours.holds,
         )
         self._intake = Intake(
             moves=self._moves,

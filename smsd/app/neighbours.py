@@ -68,6 +68,11 @@ class Neighbours:
             return None
         return found
 
+    def holds(self, provider: str | None) -> bool:
+        """Whether somebody else has this provider, or any that we know of."""
+        names = [*self._claims] if provider is None else [provider]
+        return any(self.claim(name) is not None for name in names)
+
     async def look(self) -> None:
         """Asks who is there; returns when all have answered who will."""
         question = uuid.uuid4().hex

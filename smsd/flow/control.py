@@ -77,6 +77,7 @@ class Control:
         stopped: Stopped,
         reporter: Reporter,
         status: Callable[[], dict[str, Any]],
+        elsewhere: Callable[[str | None], bool],
     ) -> None:
         self._broker = broker
         self._journal = journal
@@ -84,6 +85,8 @@ class Control:
         self._stopped = stopped
         self._reporter = reporter
         self._status = status
+        self._elsewhere = elsewhere
+        """Whether another daemon holds this provider; None: any of ours."""
         self._tasks: dict[Entry, asyncio.Task[None]] = {}
         """Who answers a cancel; the same one again is answered together with the first."""
         self._askers: dict[Entry, list[tuple[Command, Delivery]]] = {}
@@ -93,6 +96,8 @@ class Control:
         delivery.ack()
         try:
             command = read(delivery.body, delivery.key)
+            if self._is_for_another(command):
+                return
             if command.provider and command.provider not in self._holdings:
                 raise ValueError(f"provider: {command.provider!r} is not held by this smsd")
             answer = self._carry_out(command, delivery)
@@ -101,6 +106,12 @@ class Control:
             command = Command("", None, None, None, _control_id(delivery.body))
         if answer is not None:
             self._reply(delivery, command, answer)
+
+    def _is_for_another(self, command: Command) -> bool:
+        """The holder answers, the others stay silent; to all, those answer who hold something."""
+        if command.command == "status":
+            return False
+        return self._elsewhere(command.provider) and (command.provider is not None or not self._holdings)
 
     def _carry_out(self, command: Command, delivery: Delivery) -> dict[str, Any] | None:
         chosen = self._chosen(command)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rig import rabbit
 from rig.daemon import Daemon, provider
 from rig.patience import eventually
@@ -37,6 +38,21 @@ def test_fault_09_a_paused_provider_is_held_all_the_same(stage: Stage, tmp_path:
     other = second(stage, providers, tmp_path)
     eventually(lambda: "another smsd" in other.status()["providers"]["p"]["detail"])
     assert len(simulator.bound()) == 1
+
+
+@pytest.mark.parametrize("key", ["p", "all"])
+def test_fault_09_only_the_holder_obeys_and_answers(stage: Stage, tmp_path: Path, key: str) -> None:
+    simulator = stage.simulator()
+    providers = {"p": provider(simulator.port)}
+    stage.daemon(providers).bound()
+    other = second(stage, providers, tmp_path)
+    eventually(lambda: "another smsd" in other.status()["providers"]["p"]["detail"])
+    answers = [stage.crm.command(command, key) for command in ("pause", "resume") * 5]
+    assert [answer["ok"] for answer in answers] == [True] * 10
+    assert stage.crm.command("pause", key)["ok"]
+    id = stage.crm.send(campaign="c")
+    assert stage.crm.command("cancel", key, campaign="c", timeout=70)["cancelled_waiting"] == 1
+    assert stage.crm.final(id)["status"] == "cancelled"
 
 
 def test_fault_09_two_daemons_with_providers_of_their_own_do_not_mind(stage: Stage, tmp_path: Path) -> None:

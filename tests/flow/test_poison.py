@@ -36,7 +36,7 @@ def test_a_command_about_a_name_that_is_no_unicode_does_not_stop_the_journal(nam
     @in_a_loop
     async def scene() -> None:
         async with world() as w:
-            control = Control(w.broker, w.journal, {"p": w.holding}, w.stopped, w.reporter, dict)
+            control = Control(w.broker, w.journal, {"p": w.holding}, w.stopped, w.reporter, dict, lambda _: False)
             body = json.dumps({"command": "cancel", name: "\ud800", "control_id": "c"})
             control.arrived(Delivery(body.encode(), key="p", reply_to="q"))
             w.come(w.request())
