@@ -25,6 +25,7 @@ def test_a_request_that_says_it_died_rests_without_that_word(quorum: Stage) -> N
     quorum.crm.send("later", send_after=due, properties={"headers": headers})
     with rabbit.connect(quorum.url) as connection:
         (held,) = rabbit.drain(connection, f"{quorum.prefix}.hold.10m", until=1)
-    assert {name: held.properties.headers[name] for name in DEATH if name in held.properties.headers} == {}
+    words = {name: held.properties.headers[name] for name in DEATH if name in held.properties.headers}
+    assert words in ({}, {"x-delivery-count": 0})  # 3.10 tells every reader the number of its own returns
     assert held.properties.headers["crm"] == "kept"
     assert daemon.term() == 0
