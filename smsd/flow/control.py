@@ -19,6 +19,10 @@ from smsd.flow.stopped import ALL, Entry, Stopped
 CANCEL_TIMEOUT = 60.0
 """Seconds after which a cancel is answered all the same, with `done: false`."""
 
+ON_ITS_WAY = 0.3
+"""Seconds until what was between us and the queues while they were read is either here or back there: they are read
+again until that has found nothing more twice."""
+
 AT_ONCE = 4
 """Providers whose queues one cancel has read through at the same time."""
 
@@ -170,9 +174,14 @@ class Control:
         """Answers once nothing of it waits any more, and the broker has every result that says so."""
         try:
             async with asyncio.timeout(CANCEL_TIMEOUT):
-                done = await self._read_through(chosen)
-                while done and any(self._reporter.cancelling[holding.name] for holding in chosen):
-                    await asyncio.sleep(0.05)
+                done, in_vain = True, 0
+                while done and in_vain < 2:
+                    before = self._stopped.ended(entry)
+                    done = await self._read_through(chosen)
+                    await asyncio.sleep(ON_ITS_WAY)
+                    while done and any(self._reporter.cancelling[holding.name] for holding in chosen):
+                        await asyncio.sleep(0.05)
+                    in_vain = in_vain + 1 if self._stopped.ended(entry) == before else 0
         except TimeoutError:
             done = False
         finally:

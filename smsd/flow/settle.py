@@ -259,7 +259,7 @@ class Settler:
         part.status = REJECTED
         others_pass = " while others pass" if others else ""
         detail = f"the bind was opened anew {message.faults - 1} times for this message{others_pass}: {explain(status)}"
-        message.end(Ending("rejected", reason(status, self.provider.errors), detail, bool(others), status))
+        message.end(Ending("failed", reason(status, self.provider.errors), detail, bool(others), status))
         self._note(message, ANSWER, part)
         self._lane.conclude(message)
         return not others

@@ -82,7 +82,7 @@ async def test_fault_05_a_message_that_faults_the_bind_is_refused_in_the_end(oth
             w.come(w.request("good"))
         await eventually(lambda: len(w.results()) == 1 + others, 15)
         told = {result["id"]: result for result in w.results()}
-        assert (told["m1"]["status"], told["m1"]["smpp_status"]["code"]) == ("rejected", 4)
+        assert (told["m1"]["status"], told["m1"]["smpp_status"]["code"]) == ("failed", 4)
         assert told["m1"]["permanent"] is bool(others)
         assert texts(w).count("poison") == (3 if others else 10)
         assert texts(w).count("good") == others
