@@ -7,6 +7,7 @@ import hashlib
 import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from smsd.core import address, concat, text
 from smsd.core.contract import SendRequest
@@ -14,6 +15,7 @@ from smsd.core.errors import ContractError, LocalProtocolError
 from smsd.core.message import Part, parts_of
 from smsd.core.smpp import pdus
 from smsd.core.smpp.codec import cstring, encode_tlvs
+from smsd.core.typography import split_short
 from smsd.settings.model import Provider
 
 UDHI = 0x40
@@ -41,6 +43,8 @@ class Composed:
     cut: str
     """A digest of all that a handset joins several segments by: sender, encoding, framing, reference, and where the
     text was cut. Segments of one message must never be of two cuts. Empty where there is nothing to join."""
+    text_changed: bool
+    """Whether signs of the text were replaced (`typography`)."""
 
 
 class Composer:
@@ -69,39 +73,43 @@ class Composer:
         sender = address.sender(request.sender, provider.senders)
         most = min(request.max_segments or provider.max_segments, provider.max_segments)
         forced = request.encoding if request.encoding not in (None, "auto") else provider.encoding
-        split = text.split(
+        split, changed = split_short(
             request.text,
-            provider.encodings,
-            forced=forced,
-            flash=bool(request.flash),
-            long_messages=provider.long_messages,
-            max_segments=most,
+            partial(
+                text.split,
+                encodings=provider.encodings,
+                forced=forced,
+                flash=bool(request.flash),
+                long_messages=provider.long_messages,
+                max_segments=most,
+            ),
+            simplify=provider.typography == "simplify",
         )
         receipt = provider.receipts if request.receipt is None else request.receipt
         before, after = self._frame(request, recipient, sender, split.data_coding, receipt)
         total = len(split.segments)
         cut = ""
         if total == 1:
-            parts = parts_of([_body(before, 0, after, split.segments[0], self._optional(request))])
+            parts = parts_of([_alone(before, after, split, self._optional(request))])
         elif split.payload is not None:
             tlvs = encode_tlvs([(pdus.TLV_MESSAGE_PAYLOAD, split.payload)])
             parts = parts_of([_body(before, 0, after, b"", tlvs + self._optional(request))], cost=total)
         else:
             if reference is None or reference >> self._reference_bits:
                 reference = self._references.next(recipient)
-            parts = parts_of(self._segments(before, after, split.segments, reference, self._optional(request)))
-            cut = self._cut(sender, split.data_coding, reference, split.segments)
-        return Composed(recipient, sender, split.encoding, total, parts, receipt, reference, cut)
+            parts = parts_of(self._segments(before, after, split, reference, self._optional(request)))
+            cut = self._cut(sender, split, reference)
+        return Composed(recipient, sender, split.encoding, total, parts, receipt, reference, cut, changed)
 
-    def _cut(self, sender: str, data_coding: int, reference: int, segments: tuple[bytes, ...]) -> str:
+    def _cut(self, sender: str, split: text.Split, reference: int) -> str:
         provider = self._provider
         source = address.source(sender, provider.source_ton, provider.source_npi)
-        framing = (*source, data_coding, provider.long_messages, reference, *map(len, segments))
-        return hashlib.blake2b(repr(framing).encode() + b"".join(segments), digest_size=8).hexdigest()
+        framing = (*source, split.data_coding, provider.long_messages, reference, *map(len, split.segments))
+        octets = repr(framing).encode() + split.elements + b"".join(split.segments)
+        return hashlib.blake2b(octets, digest_size=8).hexdigest()
 
-    def _segments(
-        self, before: bytes, after: bytes, segments: tuple[bytes, ...], reference: int, tlvs: bytes
-    ) -> list[bytes]:
+    def _segments(self, before: bytes, after: bytes, split: text.Split, reference: int, tlvs: bytes) -> list[bytes]:
+        segments, elements = split.segments, split.elements
         total = len(segments)
         if self._provider.long_messages == "sar":
             return [
@@ -110,7 +118,7 @@ class Composer:
             ]
         bits = self._reference_bits
         return [
-            _body(before, UDHI, after, concat.udh(reference, total, n, bits=bits) + segment, tlvs)
+            _body(before, UDHI, after, concat.udh(reference, total, n, bits=bits, elements=elements) + segment, tlvs)
             for n, segment in enumerate(segments, 1)
         ]
 
@@ -154,6 +162,14 @@ class Composer:
 
 _AFTER_ESM_CLASS = struct.Struct(">BBx")
 """protocol_id, priority_flag, and an empty schedule_delivery_time."""
+
+
+def _alone(before: bytes, after: bytes, split: text.Split, tlvs: bytes) -> bytes:
+    """The body of a text that one segment holds; a header only where it names national tables."""
+    octets, elements = split.segments[0], split.elements
+    if not elements:
+        return _body(before, 0, after, octets, tlvs)
+    return _body(before, UDHI, after, bytes((len(elements),)) + elements + octets, tlvs)
 
 
 def _body(before: bytes, esm_class: int, after: bytes, short_message: bytes, tlvs: bytes) -> bytes:

@@ -64,6 +64,7 @@ def head(message: Message) -> str:
             "resend": message.resend,
             "reference": message.reference,
             "cut": message.cut,
+            "text_changed": message.text_changed,
             "correlation_id": message.correlation_id,
             "reply_to": message.reply_to,
             "traceparent": message.traceparent,
@@ -156,6 +157,7 @@ def _of_head(message_id: str, fingerprint: bytes, told: dict[str, Any]) -> Messa
     )
     message.reference = told.get("reference")
     message.cut = told.get("cut")
+    message.text_changed = told.get("text_changed", False)
     message.held = True
     return message
 

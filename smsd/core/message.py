@@ -101,6 +101,8 @@ class Message:
     """Concatenation reference of its segments."""
     cut: str | None = None
     """What its segments have in common that the handset joins them by, see core.compose; None if nobody knows."""
+    text_changed: bool = False
+    """Whether signs of the text were replaced."""
     ending: Ending | None = None
     """Decided, but not told before the last segment in flight has its answer."""
     result: Publication | None = None

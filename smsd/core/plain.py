@@ -1,21 +1,14 @@
 """Plain replacements: what to write instead of the characters that keep a text out of GSM 7-bit.
 
-Only ever a proposal to the author: smsd sends every text as it was given.
+Only ever a proposal to the author; what smsd itself may replace is `typography`'s.
 """
 
 import unicodedata
 
 from smsd.core.gsm import ALPHABET
+from smsd.core.typography import SIGNS
 
-_LOOKALIKES = {
-    **dict.fromkeys("‐‑‒–—―−•", "-"),
-    **dict.fromkeys("“”„‟«»″", '"'),
-    **dict.fromkeys("‘’‚‛′´`", "'"),
-    "‹": "<",
-    "›": ">",
-    "×": "x",
-    "\t": " ",
-}
+_LOOKALIKES = SIGNS | {"•": "-", "″": '"', **dict.fromkeys("′´`", "'"), "×": "x"}
 
 
 def replacements(text: str) -> dict[str, str] | None:

@@ -48,6 +48,8 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
         "sent_at": message.sent_at and timestamp(message.sent_at),
         "done_at": timestamp(now) if final else None,
     }
+    if message.text_changed:
+        body["text_changed"] = True
     return Publication(
         f"{prefix}.results",
         f"{message.provider}.{status}",

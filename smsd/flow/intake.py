@@ -204,6 +204,7 @@ class Intake:
             [delivery],
         )
         message.reference, message.cut = composed.reference, composed.cut
+        message.text_changed = composed.text_changed
         message.todo.extend(message.parts)
         if headers or request.send_after:
             message.due = max(history.due(headers), request.send_after or 0.0)
@@ -312,6 +313,7 @@ class Intake:
         before = message.sender, message.encoding, message.segments, message.reference, message.cut
         message.sender, message.encoding, message.segments = composed.sender, composed.encoding, composed.segments
         message.reference, message.cut = composed.reference, composed.cut
+        message.text_changed = composed.text_changed
         after = message.sender, message.encoding, message.segments, message.reference, message.cut
         return not fits or before != after
 

@@ -14,11 +14,12 @@ from typing import Any
 import structlog
 
 from smsd.core.address import tail
+from smsd.core.assembler import Assembler, Whole, publication
 from smsd.core.contract import RECEIPT_TYPE, dumps, result_id, timestamp
 from smsd.core.errors import RemoteProtocolError
-from smsd.core.inbound import Assembler, Whole, publication, read
 from smsd.core.life import RECEIPT
 from smsd.core.message import SENT, UNCERTAIN, Ending, Message, Part
+from smsd.core.mobile_originated import read
 from smsd.core.publication import Publication
 from smsd.core.receipt import Outcome, Receipt, parse
 from smsd.core.results import FINAL
@@ -89,7 +90,8 @@ class Receipts:
         self._groups = [group, *(other for other in self._groups if other != group)][:GROUPS]
         self._early.join(provider.name, group, self._doubts)
         self._assembler.parts_wait = provider.parts_wait
-        self._charsets = {encoding.data_coding: encoding.name for encoding in provider.encodings}
+        # Of two with one data_coding the first is the plainer one: gsm7 before gsm7-tr.
+        self._charsets = {encoding.data_coding: encoding.name for encoding in reversed(provider.encodings)}
         self._awaits = self._awaits or provider.receipt_wait is not None
 
     def arrived(self, pdu: Pdu, answer: Answer) -> None:

@@ -38,7 +38,7 @@ _LIVE = (
     *("senders", "max_rate", "window", "encodings", "encoding", "long_messages", "max_segments", "receipts"),
     *("receipt_wait", "receipt_format", "message_id", "receipt_group", "parts_wait", "validity", "priority_flag"),
     *("protocol_id", "tlvs", "submit_timeout", "bind_timeout", "enquire_link", "reconnect", "retries", "errors"),
-    *("deliver_fail_status", "on_uncertain", "quiet_hours"),
+    *("deliver_fail_status", "on_uncertain", "typography", "quiet_hours"),
 )
 # What a preset fills in has keys of its own; the last four are of later work.
 _SHOWN = ("title", "preset", "per_recipient", "block_list", "prefer", "kind")

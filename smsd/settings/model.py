@@ -64,7 +64,12 @@ IdForm = Literal["as_is", "decimal", "hex"]
 ErrorClass = Literal["permanent", "retry", "throttle", "bind_fault", "no_credit"]
 OnUncertain = Literal["report", "resend"]
 Priority = Literal["urgent", "normal", "bulk"]
+Typography = Literal["keep", "simplify"]
 ReceiptStatus = Literal["delivered", "undelivered", "expired", "sent"]
+
+# By national language identifier from 1 (3GPP TS 23.038 §6.2.1.2.4), in the codes of ISO 639-1.
+NATIONAL_LANGUAGES = ("tr", "es", "pt", "bn", "gu", "hi", "kn", "ml", "or", "pa", "ta", "te", "ur")
+NATIONAL_ENCODINGS = tuple(f"gsm7-{code}" for code in NATIONAL_LANGUAGES)
 
 ASCII = r"^[\x20-\x7E]+$"
 PREFIX = r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$"
@@ -180,17 +185,30 @@ class Encoding(Section):
     name: Filled
     data_coding: Octet
     flash_data_coding: Octet | None = None
+    septets: bool = False
 
     @field_validator("name")
     @classmethod
     def name_is_known(cls, name: str) -> str:
-        if name not in ("gsm7", "ucs2"):
+        if name not in ("gsm7", "ucs2", *NATIONAL_ENCODINGS):
             try:
                 codecs.lookup(name)
                 "".encode(name)  # refuses what is no text encoding, such as base64
             except (LookupError, ValueError):
-                raise rule(f"must be gsm7, ucs2, latin1 or another encoding that Python knows, got {name!r}") from None
+                known = f"gsm7, ucs2, latin1, {NATIONAL_ENCODINGS[0]} or another encoding that Python knows"
+                raise rule(f"must be {known}, got {name!r}") from None
         return name
+
+    @field_validator("septets")
+    @classmethod
+    def septets_are_of_a_charset_of_octets(cls, septets: bool, info: ValidationInfo) -> bool:
+        name = info.data.get("name")
+        if septets and name is not None:
+            if name in ("gsm7", "ucs2", *NATIONAL_ENCODINGS):
+                raise rule(f"is for 8-bit charsets; {name} is counted as it is sent")
+            if any(len(chr(code).encode(name, "ignore")) > 1 for code in range(0x20, 0x400)):
+                raise rule(f"needs a charset with one octet for each character, which {name} is not")
+        return septets
 
 
 class ReceiptFormat(Section):
@@ -314,7 +332,7 @@ class Provider(Section):
         Encoding(name="ucs2", data_coding=8),
     )
     encoding: str = "auto"  # after encodings: it must be one of them
-    long_messages: LongMessages = "udh"
+    long_messages: LongMessages = "udh"  # after encodings: some need a header
     max_segments: Annotated[int, Field(ge=1, le=255)] = 10
     receipts: bool = True
     receipt_wait: Wait | None = None
@@ -334,6 +352,7 @@ class Provider(Section):
     errors: Annotated[dict[CommandStatus, ErrorClass], BeforeValidator(distinct_codes)] = {}
     deliver_fail_status: FailStatus = 0x14
     on_uncertain: OnUncertain = "report"
+    typography: Typography = "keep"
     quiet_hours: QuietHours | None = None
     # Of later work: whatever they say is kept as it stands.
     per_recipient: Any = None
@@ -378,6 +397,14 @@ class Provider(Section):
                 raise rule(f"{encoding.name!r} is taken", at, "name")
             names.append(encoding.name)
         return encodings
+
+    @field_validator("long_messages")
+    @classmethod
+    def national_tables_have_a_header(cls, long_messages: str, info: ValidationInfo) -> str:
+        national = [one.name for one in info.data.get("encodings", ()) if one.name in NATIONAL_ENCODINGS]
+        if national and long_messages not in ("udh", "udh16"):
+            raise rule(f"must be udh or udh16 with {national[0]}, which a header names, got {long_messages!r}")
+        return long_messages
 
     @field_validator("encoding")
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from smsd.core import concat, text
+from smsd.core import concat, gsm, national, text
 from smsd.core.smpp import pdus
 from smsd.core.smpp.codec import Pdu, Value, encode, encode_body
 from smsd.simulator.messages import Delivery, Message
@@ -22,7 +22,14 @@ def _hex(octets: str) -> str:
     return octets
 
 
+def _language(code: str) -> str:
+    if code not in national.CODES:
+        raise ValueError(f"{code!r} is none of {', '.join(national.CODES)}")
+    return code
+
+
 Hex = Annotated[str, AfterValidator(_hex)]
+Language = Annotated[str, AfterValidator(_language)]
 Address = Annotated[str, Field(max_length=20)]
 
 
@@ -39,24 +46,39 @@ class Inbound(Facts):
     reference: int | None = Field(None, ge=0, le=255)
     data_coding: Octet | None = None
     """None: GSM 7-bit if that has every character, else UCS-2."""
+    locking: Language | None = None
+    """Whose national locking shift table stands in for the default alphabet of GSM 7-bit, as `tr`."""
+    single: Language | None = None
+    """Whose national single shift table stands in for its extension."""
+    tlvs: dict[str, Hex] = Field(default_factory=dict)
+    """On every segment, `{"0x1401": "0a"}`."""
     system_id: str | None = None
     """Whom it is for; None: whoever is bound."""
 
+    @property
+    def tables(self) -> national.Tables:
+        """National tables by their numbers."""
+        return national.Tables(national.CODES.get(self.locking or "", 0), national.CODES.get(self.single or "", 0))
+
     def segments(self, charsets: Charsets) -> tuple[bytes, ...]:
         """The octets of each segment. Raises ValueError (UnicodeEncodeError) when data_coding has no such character."""
-        whole = self.text if self.parts is None else "".join(self.parts)
         name = encoding_of(self.coding(charsets), charsets)
         if self.parts is not None:
-            return tuple(text.encode(part, name) for part in self.parts)
-        octets = text.encode(whole, name)
-        if len(octets) <= text.room(name, text.USER_DATA_OCTETS):
+            return tuple(self._octets(part, name) for part in self.parts)
+        octets, taken = self._octets(self.text, name), len(concat.shift_elements(self.tables))
+        if len(octets) <= text.room(name, text.USER_DATA_OCTETS - (taken and taken + 1)):
             return (octets,)
-        return text.cut(whole, octets, name, text.USER_DATA_OCTETS - concat.UDH_OCTETS["udh"])
+        return text.cut(self.text, octets, name, text.USER_DATA_OCTETS - concat.UDH_OCTETS["udh"] - taken)
+
+    def _octets(self, words: str, name: str) -> bytes:
+        return text.encode(words, name) if self.tables == national.DEFAULT else gsm.encode(words, self.tables)
 
     def coding(self, charsets: Charsets) -> int:
         """data_coding, chosen where it is not given."""
         if self.data_coding is not None:
             return self.data_coding
+        if self.tables != national.DEFAULT:
+            return 0
         try:
             text.encode(self.text if self.parts is None else "".join(self.parts), charsets[0])
         except UnicodeEncodeError:
@@ -71,17 +93,21 @@ def inbound_deliveries(order: Inbound, system_id: str, charsets: Charsets) -> li
         raise ValueError(f"order names a segment that is not there: there are {len(segments)}")
     concatenated = order.parts is not None or len(segments) > 1
     reference = next(_references) % 256 if order.reference is None else order.reference
+    elements = concat.shift_elements(order.tables)
+    tlvs = [(int(tag, 16), bytes.fromhex(value)) for tag, value in order.tlvs.items()]
     deliveries = []
     for number in order.order or range(1, len(segments) + 1):
-        header = concat.udh(reference, len(segments), number, bits=8) if concatenated else b""
+        header = bytes((len(elements),)) + elements if elements else b""
+        if concatenated:
+            header = concat.udh(reference, len(segments), number, bits=8, elements=elements)
         fields: dict[str, Value] = {
             **_address("source_addr", order.sender, "source_addr"),
             **_address("dest_addr", order.to, "destination_addr"),
-            "esm_class": UDHI if concatenated else 0,
+            "esm_class": UDHI if header else 0,
             "data_coding": order.coding(charsets),
             "short_message": header + segments[number - 1],
         }
-        deliveries.append(Delivery(system_id, "inbound", "", encode_body(pdus.DELIVER_SM, fields)))
+        deliveries.append(Delivery(system_id, "inbound", "", encode_body(pdus.DELIVER_SM, fields, tlvs)))
     return deliveries
 
 

@@ -43,7 +43,7 @@ def encoding_of(data_coding: int, charsets: Charsets) -> str:
 
 def text_of(pdu: Pdu, charsets: Charsets) -> str:
     """The text without its user data header; what can't be read shows as U+FFFD."""
-    octets = octets_of(pdu)
+    header, octets = b"", octets_of(pdu)
     if pdu.number("esm_class") & UDHI:
-        octets = concat.split_udh(octets)[1]
-    return text.decode(octets, encoding_of(pdu.number("data_coding"), charsets), "replace")
+        header, octets = concat.split_udh(octets)
+    return text.decode(octets, encoding_of(pdu.number("data_coding"), charsets), "replace", concat.tables_of(header))

@@ -39,7 +39,10 @@ def test_a_short_gsm7_text() -> None:
         "left": 149,
         "lengths": [11],
         "octets": 10,
+        "text_changed": False,
         "forced_by": None,
+        "typography": None,
+        "national": None,
         "plain": None,
     }
 
@@ -55,6 +58,9 @@ def test_the_character_that_forced_ucs_2_and_what_its_replacement_saves() -> Non
         "left": 54,
         "lengths": [67, 13],
         "octets": 172,
+        "text_changed": False,
+        "typography": {"encoding": "gsm7", "saves": 1},
+        "national": None,
         "forced_by": {"position": 7, "character": "—", "name": "U+2014 EM DASH «—»"},
         "plain": {"replace": {"—": "-"}, "text": "Order - " * 10, "encoding": "gsm7", "saves": 1},
     }
@@ -74,8 +80,22 @@ def test_the_same_for_people() -> None:
         "used       80 UTF-16 units, 54 left in the last segment\n"
         "octets     172 on the air, headers included; a segment has 140\n"
         "forced by  U+2014 EM DASH «—», character 7\n"
+        "simplify   typography: simplify would save segments: 1, in gsm7\n"
         "instead    «—» → «-»: gsm7, saves segments: 1\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "national"),
+    [
+        ("Bugün açılışa geliyor musunuz? " * 3, {"encoding": "gsm7-tr", "saves": 1}),
+        ("नमस्ते, आपका कोड 4815 है। " * 4, {"encoding": "gsm7-hi", "saves": 1}),
+        ("açılış", None),
+        ("Привет " * 20, None),
+    ],
+)
+def test_what_national_tables_would_save_is_told(text: str, national: object) -> None:
+    assert facts(text)["national"] == national
 
 
 def test_cyrillic_has_no_plain_replacement() -> None:
@@ -85,6 +105,26 @@ def test_cyrillic_has_no_plain_replacement() -> None:
 def test_a_plain_replacement_that_would_be_too_long_is_none() -> None:
     assert facts("…" * 17_085)["segments"] == 255
     assert facts("…" * 17_085)["plain"] is None
+
+
+def test_a_providers_typography_encodings_and_septets_are_taken(tmp_path: Path) -> None:
+    path = tmp_path / "smsd.yaml"
+    path.write_text(
+        "providers:\n  acme:\n    host: smpp.example.net\n    typography: simplify\n    encodings:\n"
+        "      - {name: latin1, data_coding: 3, septets: true}\n"
+        "      - {name: gsm7-tr, data_coding: 0}\n      - {name: ucs2, data_coding: 8}\n"
+    )
+    given = ("--provider", "acme", "--config", str(path))
+    found = facts("Order [5] — " * 14, *given)
+    assert (found["encoding"], found["unit"], found["lengths"]) == ("latin1", "septets", [153, 43])
+    assert (found["text_changed"], found["typography"]) == (True, None)
+    found = facts("ş" * 156, *given)
+    assert (found["encoding"], found["unit"], found["lengths"], found["octets"]) == (
+        "gsm7-tr",
+        "septets",
+        [149, 7],
+        156,
+    )
 
 
 def test_a_providers_own_settings_are_taken(tmp_path: Path) -> None:

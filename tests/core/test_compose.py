@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rig.messages import request
 
-from smsd.core import text
+from smsd.core import text, typography
 from smsd.core.compose import Composed, Composer
 from smsd.core.errors import ContractError
 from smsd.core.smpp import pdus
@@ -309,7 +309,7 @@ def test_every_body_is_that_of_the_generic_codec(settings: dict[str, Any], words
         assert len(found.octets("short_message")) <= 160
     assert sum(part.cost for part in composed.parts) == composed.segments
     assert [part.n for part in composed.parts] == list(range(1, len(composed.parts) + 1))
-    assert text_of(sent(composed), composed.encoding) == words * times
+    assert text_of(sent(composed), composed.encoding) == typography.composed(words * times)
 
 
 def text_of(found: list[Pdu], encoding: str) -> str:

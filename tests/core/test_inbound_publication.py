@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from smsd.core.inbound import Ports, Whole, publication
+from smsd.core.assembler import Whole, publication
+from smsd.core.mobile_originated import Ports
 
 NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 WHOLE = Whole("79000000001", "1234", "Да", "ucs2", "Да".encode("utf-16-be"), 1, False, ("token",))

@@ -20,6 +20,7 @@ class Encoding:
     name: str
     data_coding: int
     flash_data_coding: int | None = None
+    septets: bool = False
 
 
 GSM7, UCS2, LATIN1 = Encoding("gsm7", 0), Encoding("ucs2", 8), Encoding("latin1", 3)
@@ -117,7 +118,8 @@ def test_the_data_coding_is_the_providers_own() -> None:
         (Encoding("gsm7", 1), 0x10),
         (UCS2, 0x18),
         (Encoding("ucs2", 2), 0x18),
-        (LATIN1, 0x13),
+        (Encoding("gsm7-tr", 0), 0x10),
+        (Encoding("latin1", 3, flash_data_coding=0xF4), 0xF4),
         (Encoding("gsm7", 0, flash_data_coding=0xF0), 0xF0),
         (Encoding("ucs2", 8, flash_data_coding=0), 0),
     ],

@@ -25,6 +25,7 @@ class Encoding:
     name: str
     data_coding: int
     flash_data_coding: int | None = None
+    septets: bool = False
 
 
 def entries(*kinds: str, where: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:

@@ -47,7 +47,7 @@ P = "providers:\n  acme:\n    host: a.example\n"
             "encodings: [{name: base64, data_coding: 1}]",
             24,
             "encodings[0].name",
-            "must be gsm7, ucs2, latin1 or another encoding that Python knows, got 'base64'",
+            "must be gsm7, ucs2, latin1, gsm7-tr or another encoding that Python knows, got 'base64'",
         ),
         (
             "encodings: [{name: gsm7, data_coding: 1}, {name: gsm7, data_coding: 2}]",

@@ -1,76 +1,16 @@
-"""Messages from handsets: what a deliver_sm or data_sm that is no receipt says, and its parts made whole again.
+"""Messages from handsets made whole again: their parts joined, in whatever order they come, and given to the CRM."""
 
-Whatever a handset or an SMSC sends is passed on: a text that cannot be read exactly goes out as far as it can, its
-octets beside it. What goes out is always text that JSON can carry: no U+0000, no lone surrogate.
-"""
-
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
-from smsd.core.concat import SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS, split_udh
 from smsd.core.contract import INBOUND_TYPE, dumps, result_id, timestamp
+from smsd.core.mobile_originated import Fragment, Ports, readable
+from smsd.core.national import Tables
 from smsd.core.publication import Publication
-from smsd.core.receipt import UDHI
-from smsd.core.smpp.codec import Pdu
-from smsd.core.smpp.pdus import TLV_MESSAGE_PAYLOAD
-from smsd.core.text import GSM7, UCS2, decode
-
-_ENCODINGS: dict[int, str] = {
-    0x00: GSM7,
-    0x01: "ascii",
-    0x03: "latin1",
-    0x05: "shift_jis",
-    0x06: "iso8859-5",
-    0x07: "iso8859-8",
-    0x08: UCS2,
-    0x0A: "iso2022_jp",
-    0x0E: "euc_kr",
-    # Message classes and message waiting (3GPP TS 23.038 §4), which SMPP lets through as they are.
-    **dict.fromkeys(range(0x10, 0x14), GSM7),
-    **dict.fromkeys(range(0x18, 0x1C), UCS2),
-    **dict.fromkeys(range(0xC0, 0xE0), GSM7),
-    **dict.fromkeys(range(0xE0, 0xF0), UCS2),
-    **dict.fromkeys([*range(0xF0, 0xF4), *range(0xF8, 0xFC)], GSM7),
-}
-"""Encodings by data_coding (SMPP 3.4 §5.2.19); the others are binary, or nobody knows."""
-
-_CONCAT_8, _CONCAT_16, _PORTS_8, _PORTS_16 = 0x00, 0x08, 0x04, 0x05
-"""Elements of a user data header (3GPP TS 23.040 §9.2.3.24)."""
 
 _SAME_MESSAGE = 60
 """Seconds within which the same content from the same handset is the same message."""
-
-
-class Ports(NamedTuple):
-    """Application ports: the message is meant for a program, not for a person."""
-
-    destination: int
-    source: int
-
-
-class Concat(NamedTuple):
-    """Which part of which message, counted from 1; `reference` None: it is the whole of it."""
-
-    reference: int | None = None
-    total: int = 1
-    number: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """One PDU's share of a message. `text` is None for binary content; `octets` are those without their header."""
-
-    sender: str
-    recipient: str
-    text: str | None
-    encoding: str | None
-    octets: bytes
-    reference: int | None = None
-    total: int = 1
-    number: int = 1
-    ports: Ports | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,75 +32,10 @@ class Whole:
     exact: bool = True
     ports: Ports | None = None
     age: float = 0.0
-
-
-def read(pdu: Pdu, data_codings: Mapping[int, str]) -> Fragment:
-    """What a PDU brings. `data_codings` are the provider's own names for them. Never raises."""
-    octets = pdu.octets("short_message") or pdu.tlv(TLV_MESSAGE_PAYLOAD) or b""
-    concat, ports = _sar(pdu), None
-    if pdu.number("esm_class") & UDHI:
-        header, octets = split_udh(octets)
-        concat, ports = _read_header(header, concat)
-    data_coding = pdu.number("data_coding")
-    encoding = data_codings.get(data_coding) or _ENCODINGS.get(data_coding)
-    text, _ = _readable(octets, encoding)
-    return Fragment(pdu.text("source_addr"), pdu.text("destination_addr"), text, encoding, octets, *concat, ports)
-
-
-def _sar(pdu: Pdu) -> Concat:
-    reference, total, number = (
-        int.from_bytes(pdu.tlv(tag) or b"", "big") for tag in (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
-    )
-    return _valid(reference, total, number)
-
-
-def _read_header(header: bytes, concat: Concat) -> tuple[Concat, Ports | None]:
-    ports = None
-    for element, value in _elements(header):
-        if element == _CONCAT_8 and len(value) == 3:
-            concat = _valid(*value)
-        elif element == _CONCAT_16 and len(value) == 4:
-            concat = _valid(int.from_bytes(value[:2], "big"), value[2], value[3])
-        elif (element == _PORTS_8 and len(value) == 2) or (element == _PORTS_16 and len(value) == 4):
-            half = len(value) // 2
-            ports = Ports(int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big"))
-    return concat, ports
-
-
-def _elements(header: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 1
-    while at + 2 <= len(header):
-        end = at + 2 + header[at + 1]
-        yield header[at], header[at + 2 : end]
-        at = end
-
-
-def _valid(reference: int, total: int, number: int) -> Concat:
-    """Numbers that make no sense mean no concatenation (3GPP TS 23.040 §9.2.3.24.1)."""
-    return Concat(reference, total, number) if total > 1 and 1 <= number <= total <= 255 else Concat()
-
-
-def _readable(octets: bytes, encoding: str | None) -> tuple[str | None, bool]:
-    """The text of `octets`, and whether it says all of them."""
-    if encoding is None:
-        return None, not octets
-    try:
-        text = decode(octets, encoding)
-        exact = True
-    except UnicodeError:
-        text = _with_replacements(octets, encoding)
-        exact = False
-    # A NUL at the end is an SMSC's own, from a C string; elsewhere it is content that JSON consumers choke on.
-    text = text.rstrip("\0")
-    sound = text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return sound, exact and sound == text
-
-
-def _with_replacements(octets: bytes, encoding: str) -> str:
-    try:
-        return decode(octets, encoding, "replace")
-    except UnicodeError:  # some of Python's codecs know no replacement
-        return octets.decode("ascii", "replace")
+    header: bytes = b""
+    """The first part's user data header, where it says more than which part it is."""
+    tlvs: dict[int, bytes] = field(default_factory=dict)
+    """Of all parts; of one tag the first."""
 
 
 _Key = tuple[str, str, str, int, int]
@@ -273,13 +148,17 @@ def _join(parts: list[Fragment], tokens: tuple[Any, ...], *, incomplete: bool, a
     """
     texts = []
     exact = True
-    for (encoding, _), run in groupby(enumerate(parts), lambda one: (one[1].encoding, one[1].number - one[0])):
-        text, complete = _readable(b"".join(part.octets for _, part in run), encoding)
+    for (encoding, tables, _), run in groupby(enumerate(parts), _reads_on):
+        text, complete = readable(b"".join(part.octets for _, part in run), encoding, tables)
         exact = exact and complete
         if text is not None:
             texts.append(text)
     encodings = {part.encoding for part in parts}
     first = parts[0]
+    tlvs: dict[int, bytes] = {}
+    for part in parts:
+        for tag, value in part.tlvs:
+            tlvs.setdefault(tag, value)
     return Whole(
         sender=first.sender,
         recipient=first.recipient,
@@ -292,7 +171,15 @@ def _join(parts: list[Fragment], tokens: tuple[Any, ...], *, incomplete: bool, a
         exact=exact,
         ports=first.ports,
         age=age,
+        header=first.header,
+        tlvs=tlvs,
     )
+
+
+def _reads_on(one: tuple[int, Fragment]) -> tuple[str | None, Tables, int]:
+    """What the next part must have in common with this one, `one[0]` parts from the first, to be read with it."""
+    at, part = one
+    return part.encoding, part.tables, part.number - at
 
 
 def publication(whole: Whole, provider: str, prefix: str, received_at: float) -> Publication:
@@ -316,6 +203,10 @@ def publication(whole: Whole, provider: str, prefix: str, received_at: float) ->
     }
     if not whole.exact:
         body["raw_hex"] = whole.octets.hex()
+    if whole.header:
+        body["udh_hex"] = whole.header.hex()
+    if whole.tlvs:
+        body["tlvs"] = {f"0x{tag:04X}": value.hex() for tag, value in whole.tlvs.items()}
     if whole.incomplete:
         body["incomplete"] = True
     if whole.ports is not None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsd.core.assembler import Assembler, Whole, publication
 from smsd.core.concat import sar, udh
-from smsd.core.inbound import Assembler, Fragment, Ports, Whole, publication, read
+from smsd.core.mobile_originated import Fragment, Ports, read
 from smsd.core.smpp.codec import Pdu
 from smsd.core.smpp.pdus import DATA_SM, DELIVER_SM, TLV_MESSAGE_PAYLOAD
 
@@ -129,8 +130,9 @@ def test_a_header_in_message_payload_counts_too() -> None:
     assert (found.reference, found.text) == (7, "one")
 
 
-def test_without_udhi_the_same_octets_are_text() -> None:
-    assert fragment(udh(7, 2, 1, bits=8) + b"one").reference is None
+@pytest.mark.parametrize("octets", [udh(7, 2, 1, bits=16), udh(7, 1, 1, bits=8), udh(7, 2, 3, bits=8), b"\x05\0\3\7\2"])
+def test_without_udhi_what_is_no_plain_header_is_text(octets: bytes) -> None:
+    assert fragment(octets + (b"one" if len(octets) > 5 else b"")).reference is None
 
 
 def test_sar_parameters_name_the_part() -> None:

@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from smsd.core.inbound import Assembler, Fragment, Whole
+from smsd.core.assembler import Assembler, Whole
+from smsd.core.mobile_originated import Fragment
 from smsd.core.text import decode
 
 WAIT = 600.0
