@@ -8,6 +8,7 @@ from smsd import __version__
 from smsd.app.holdings import Holdings
 from smsd.app.page import Routes, StatusPage
 from smsd.core.contract import timestamp
+from smsd.core.standing import at_rest
 from smsd.flow.outbox import FULL, Outbox
 from smsd.flow.report import Reporter
 from smsd.links.broker.link import BrokerLink
@@ -81,20 +82,7 @@ class View:
         if (holding := self._holdings.get(name)) is not None:
             return holding.status() | {"holder": self._node if holding.bound_as is not None else None}
         provider = self.settings.providers[name]
-        return {
-            "active": provider.active,
-            "state": "closed",
-            "since": None,
-            "host": None,
-            "max_rate": provider.max_rate,
-            "rate_now": None,
-            "window": provider.window,
-            "window_used": 0,
-            "waiting": {"urgent": 0, "normal": 0, "bulk": 0},
-            "paused": False,
-            "holder": None,
-            "detail": self._holdings.why_not(name) if provider.active else "not active",
-        }
+        return at_rest(provider, self._holdings.why_not(name) if provider.active else "not active")
 
     def _look(self) -> tuple[dict[str, Any], Sequence[str], Sequence[str]]:
         """What the page shows of the daemon: /status, what is wrong, what else is so."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from smsd.core.contract import PRIORITIES
 from smsd.core.errors import JournalDamaged
+from smsd.core.standing import at_rest
 from smsd.links.journal.file import DiskTrouble, Reading, holder
 from smsd.links.journal.history import Last, last_known
 from smsd.settings.model import Provider, Settings
@@ -89,16 +89,10 @@ def _unasked(provider: Provider, nobody: NoDaemon, last: Last | None) -> dict[st
         state, since, detail = last.state, last.since, last.detail.partition("; next try in")[0]
     elif last is not None:
         detail = f"smsd ended without closing it; it was open since {last.since}"
-    return {
-        "active": provider.active,
+    whole = at_rest(provider, detail)
+    return whole | {
         "state": state,
         "since": since,
-        "host": None,
-        "max_rate": provider.max_rate,
-        "rate_now": None,
-        "window": provider.window,
-        "window_used": 0,
-        "waiting": dict.fromkeys(PRIORITIES, 0),
         "paused": last is not None and last.paused,
-        "detail": detail,
+        "ceiling": whole["ceiling"] if state == "closed" else None,
     }

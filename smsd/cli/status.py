@@ -81,8 +81,14 @@ def _row(name: str, provider: dict[str, Any]) -> list[str]:
         f"{_rate(provider['rate_now'])} / {_rate(provider['max_rate'])}",
         f"{provider['window_used']}/{provider['window']}",
         waiting,
-        escape(_brief(provider["detail"])),
+        escape("; ".join(filter(None, (_brief(provider["detail"]), held_down(provider))))),
     ]
+
+
+def held_down(provider: dict[str, Any]) -> str:
+    """What holds an open provider below its limit, and which setting would help; nothing where that is the limit."""
+    ceiling = provider.get("ceiling") or {"by": "none"}
+    return str(ceiling["detail"]) if ceiling["by"] in ("throttled", "window") else ""
 
 
 def _brief(detail: str | None) -> str:

@@ -13,13 +13,15 @@ import structlog
 
 from smsd.core.address import tail
 from smsd.core.binding import kinds
+from smsd.core.ceiling import AnswerTimes, ceiling
 from smsd.core.compose import Composed, Composer
-from smsd.core.contract import SendRequest, timestamp
+from smsd.core.contract import PRIORITIES, SendRequest, timestamp
 from smsd.core.message import Message, Part
 from smsd.core.pacer import Pacer
 from smsd.core.publication import Publication
 from smsd.core.quiet import Quiet
 from smsd.core.smpp.codec import Pdu
+from smsd.core.standing import at_rest
 from smsd.core.turns import EVERY_PRIORITY, Turns
 from smsd.core.verdict import BindVerdict
 from smsd.flow.bind import Bind
@@ -126,6 +128,7 @@ class Holding:
         self._prefetched = 0
         """How many of each are asked for in advance."""
         self._look = look
+        self._answers = AnswerTimes()
         self._swept_at = self._loop.time()
         self._look_at = math.inf
         """Loop time at which the queues that are not read are looked through next."""
@@ -375,21 +378,29 @@ class Holding:
 
     def status(self) -> dict[str, Any]:
         """The provider's part of /status."""
-        quiet = self._quiet.sentence(self._wall())
-        connection = self.connection
+        now = self._wall()
+        quiet, until = self._quiet.sentence(now), self._quiet.until(now)
+        connection, pacer = self.connection, self.lane.pacer
         trouble = f"its queues are not read: {self.channel_trouble}" if self.channel_trouble else ""
-        return {
-            "active": self.provider.active,
+        return at_rest(self.provider, "; ".join(filter(None, (connection.detail, quiet, trouble)))) | {
             "state": self.state,
             "since": timestamp(connection.since),
             "host": connection.host,
-            "max_rate": self.provider.max_rate,
-            "rate_now": self.lane.pacer.rate,
-            "window": self.provider.window,
+            "rate_now": pacer.rate,
             "window_used": sum(bind.window_used for bind in self.binds),
             "waiting": self.lane.turns.waiting(),
             "paused": self.lane.paused,
-            "detail": "; ".join(filter(None, (connection.detail, quiet, trouble))),
+            "quiet_until": None if until is None else timestamp(until),
+            "ceiling": ceiling(
+                closed=self.state != "open",
+                paused=self.lane.paused,
+                quiet=quiet if len(self._quiet.priorities(now)) == len(PRIORITIES) else None,
+                rate=pacer.rate,
+                max_rate=self.provider.max_rate,
+                slowed=pacer.slowed,
+                window=self.provider.window,
+                answer=self._answers.median(),
+            ),
         }
 
     @property
@@ -421,6 +432,7 @@ class Holding:
         self.connection.closed(host, reason, asked, wait)
 
     def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
+        self._answers.add(seconds)
         return self._settler.answered(message, part, status, smsc_id, seconds, late)
 
     def timed_out(self, message: Message, part: Part) -> str | None:

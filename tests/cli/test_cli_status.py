@@ -86,15 +86,19 @@ def test_with_the_daemon_down_every_provider_is_closed_and_that_is_no_error(tmp_
     assert shown.exit_code == 0
     why = f"smsd is not running: {listen}: Connection refused"
     closed = {"state": "closed", "since": None, "host": None, "rate_now": None, "window": 10, "window_used": 0}
-    rest = {"waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False}
+    rest = {
+        "waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False, "senders": [],
+        "encodings": ["gsm7", "ucs2"], "max_segments": 10, "quiet_until": None, "holder": None,
+        "ceiling": {"per_second": 0, "by": "closed", "detail": "the connection is closed: nothing can be sent"},
+    }  # fmt: skip
     assert json.loads(shown.stdout) == {
         "node": "here",
         "version": None,
         "started_at": None,
         "broker": {"state": "closed", "detail": why},
         "providers": {
-            "p": {"active": True, "max_rate": 30.0, "detail": why, **closed, **rest},
-            "idle": {"active": False, "max_rate": None, "detail": "not active", **closed, **rest},
+            "p": {"active": True, "title": "p", "max_rate": 30.0, "detail": why, **closed, **rest},
+            "idle": {"active": False, "title": "idle", "max_rate": None, "detail": "not active", **closed, **rest},
         },
     }
     lines = run(config).stdout.splitlines()

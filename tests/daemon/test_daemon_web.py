@@ -23,7 +23,8 @@ def test_the_status_page_is_as_the_contract_says(stage: Stage) -> None:
         "window": 10, "window_used": 0, "waiting": {"urgent": 0, "normal": 0, "bulk": 0}, "paused": False,
     }  # fmt: skip
     assert {name: p[name] for name in expected} == expected
-    assert {"since", "detail"} < set(p)
+    assert {"since", "detail", "title", "senders", "encodings", "max_segments", "quiet_until", "ceiling"} < set(p)
+    assert (p["senders"], p["encodings"], p["max_segments"]) == ([], ["gsm7", "ucs2"], 10)
     assert set(status["providers"]["idle"]) >= set(p)
     assert (status["providers"]["idle"]["active"], status["providers"]["idle"]["state"]) == (False, "closed")
 

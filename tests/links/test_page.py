@@ -18,6 +18,7 @@ from smsd.links.page import chart as charts
 from smsd.links.page.document import ASSETS, document
 from smsd.links.page.facts import Facts, Opened, Warnings, Wish, moment, number, seconds
 from smsd.links.page.table import MOST, code
+from smsd.links.page.table import providers as rows
 
 NOON = datetime(2026, 3, 1, 12, 0, 0).timestamp()
 EVIL = '<script>alert("x")</script>&'
@@ -29,6 +30,7 @@ def provider(**changes: Any) -> dict[str, Any]:
         "max_rate": 30, "rate_now": 30, "window": 10, "window_used": 3,
         "waiting": {"urgent": 0, "normal": 5, "bulk": 12345}, "paused": False,
         "detail": "connection open (transceiver)",
+        "ceiling": {"per_second": 30, "by": "max_rate", "detail": "`max_rate` 30/s"},
     }  # fmt: skip
     return found | changes
 
@@ -234,3 +236,10 @@ def test_every_file_of_the_page_is_part_of_the_package() -> None:
     folder = Path(charts.__file__).parent
     packed = {path.name for pattern in patterns for path in folder.glob(pattern)}
     assert packed == {path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py"}
+
+
+def test_what_holds_an_open_provider_down_is_told_and_what_is_its_limit_is_not() -> None:
+    window = {"per_second": 9.8, "by": "window", "detail": "window 1 allows 9.8/s: `window` 4 would do"}
+    shown = rows(facts({"p": provider(ceiling=window), "q": provider()}), Wish())
+    assert "window 1 allows 9.8/s: <code>window</code> 4 would do" in shown
+    assert "30/s" not in shown

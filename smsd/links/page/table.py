@@ -74,10 +74,11 @@ def _body(name: str, facts: Facts, opened: Opened | None) -> str:
     word = state(provider)
     cells = "".join(_cell(column, html) for column, html in _cells(name, provider, word, facts))
     rows = f'<tr><th scope="row">{_name(name, facts, opened is not None)}</th>{cells}</tr>'
-    if (detail := brief(provider["detail"] or "")) and word != "not active":
+    detail = "; ".join(filter(None, (brief(provider["detail"] or ""), _held_down(provider))))
+    if detail and word != "not active":
         rows += f'<tr class="detail"><td colspan="{len(COLUMNS)}">{code(detail)}</td></tr>'
     if opened is not None:
-        rows += f'<tr class="opened"><td colspan="{len(COLUMNS)}">{_opened(name, opened, facts)}</td></tr>'
+        rows += f'<tr class="opened"><td colspan="{len(COLUMNS)}">{_opened(name, provider, opened, facts)}</td></tr>'
     return f'<tbody id="p-{name}" class="{word.replace(" ", "-")}">{rows}</tbody>'
 
 
@@ -125,12 +126,19 @@ def _limit(provider: Mapping[str, Any], word: str) -> str:
     return f"{number(provider['rate_now'])} of {limit}" if word == "throttled" and provider["rate_now"] else limit
 
 
-def _opened(name: str, opened: Opened, facts: Facts) -> str:
+def _held_down(provider: Mapping[str, Any]) -> str:
+    """What holds an open provider below its limit; nothing where that is the limit itself."""
+    ceiling = provider["ceiling"]
+    return str(ceiling["detail"]) if ceiling["by"] in ("throttled", "window") else ""
+
+
+def _opened(name: str, provider: Mapping[str, Any], opened: Opened, facts: Facts) -> str:
     results = facts.today.get(name, {})
     counts = ", ".join(f"{number(count)} {status}" for status, count in sorted(results.items()))
     log = "".join(_event(event, facts.at) for event in opened.events)
     return (
         f"<p>Today: {counts or 'no results yet'}</p>"
+        f"<p>Ceiling: {code(provider['ceiling']['detail'])}</p>"
         f"{chart(opened.hour, facts.titles.get(name) or name, facts.at)}"
         f'<h3>Connection log</h3><ol class="log">{log or "<li>nothing yet</li>"}</ol>'
     )
