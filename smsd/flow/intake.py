@@ -176,7 +176,8 @@ class Intake:
             return
         if self._is_cancelled(provider, request):
             self._stopped.count(provider, request.campaign, request.id)
-            self._end_at_once(delivery, request, print_, "cancelled", "campaign", "was cancelled before it was sent")
+            by = self._stopped.by(provider, request.campaign, request.id)
+            self._end_at_once(delivery, request, print_, "cancelled", by, "was cancelled before it was sent")
             return
         try:
             composed = destination.compose(request, history.reference(told))

@@ -393,7 +393,7 @@ class Lane:
         """Ends a waiting message; False if all of it is on its way already."""
         if not message.todo or message.ending is not None:
             return False
-        self._end(message, Ending("cancelled", "cancelled", "its campaign was cancelled before it was sent"))
+        self._end(message, Ending("cancelled", "cancelled", "it, or its campaign, was cancelled before it was sent"))
         return True
 
 

@@ -65,6 +65,10 @@ class Stopped:
         """Whether this message was cancelled."""
         return bool(self._counts) and next(self._entries(provider, campaign, message_id), None) is not None
 
+    def by(self, provider: str, campaign: str | None, message_id: str) -> str:
+        """`campaign` or `id`: what it was cancelled by, where `holds` says so."""
+        return next(kind for _, kind, _ in self._entries(provider, campaign, message_id))
+
     def count(self, provider: str, campaign: str | None, message_id: str) -> None:
         """One more message has ended by it."""
         for entry in self._entries(provider, campaign, message_id):

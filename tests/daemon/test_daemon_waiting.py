@@ -122,6 +122,16 @@ def test_one_message_is_cancelled_by_its_id(stage: Stage) -> None:
     assert [result["status"] for result in crm.finals([id, other])] == ["cancelled", "sent"]
 
 
+def test_a_result_says_what_it_was_cancelled_by(stage: Stage) -> None:
+    stage.bound(stage.simulator())
+    crm = stage.crm
+    crm.command("cancel", id="one")
+    crm.command("cancel", campaign="autumn")
+    by_id, by_campaign = crm.final(crm.send(id="one")), crm.final(crm.send(campaign="autumn"))
+    assert by_id["detail"] == "id: was cancelled before it was sent"
+    assert by_campaign["detail"] == "campaign: was cancelled before it was sent"
+
+
 def test_status_by_command_is_the_status_page(stage: Stage) -> None:
     daemon = stage.bound(stage.simulator())
     answer = stage.crm.command("status", "all")
