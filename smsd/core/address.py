@@ -3,9 +3,11 @@
 A number travels inside smsd as its digits in international form, without `+`.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from smsd.core import numbering
 from smsd.core.errors import ContractError
 
 SHORTEST, LONGEST = 5, 15
@@ -15,6 +17,9 @@ TON_UNKNOWN, TON_INTERNATIONAL, TON_NETWORK_SPECIFIC, TON_ALPHANUMERIC = 0, 1, 3
 NPI_UNKNOWN, NPI_E164 = 0, 1
 
 _SHORT_NUMBER_DIGITS = 8
+_SHORT_CODE_DIGITS = 6
+"""The most that pass where the numbering plans are asked: old national numbers have seven and eight."""
+
 _MASK_ENDS, _MASK_HIDES = 4, 3
 
 # Numbers pasted from a web page or an address book come with blanks that nobody sees: no-break, zero-width, direction.
@@ -35,6 +40,8 @@ _BLANKS = "".join(
 )
 _DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 _STRIPPED = str.maketrans("", "", "+()[]{}" + _BLANKS + _DASHES)
+_BRACKETED_ZERO = re.compile(rf"[0-9][^0-9]*?([(\[{{][{_BLANKS}]*0[{_BLANKS}]*[)\]}}])")
+"""`(0)` with digits before it, the code of a country."""
 
 Type = int | Literal["auto"]
 """A TON or an NPI (SMPP 3.4 §5.2.5, §5.2.6), or the rule of `ton_npi`."""
@@ -49,21 +56,47 @@ class Address(NamedTuple):
 
 
 def recipient(to: str, *, default_region: str | None = None) -> str:
-    """The 5–15 digits of `to` in international form.
+    """The 5–15 digits of `to` in international form. Raises ContractError `bad-number`.
 
-    With `default_region` (`RU`) a number without `+` that is valid as a national number there, or dialled abroad from
-    there, becomes international; any other is taken for international as it is. Raises ContractError `bad-number`.
+    `00` in front is a prefix, no other number begins with 0, and a `(0)` behind a country's code is left out as whoever
+    calls from abroad leaves it out. With `default_region` (`RU`) a number without `+` may also be national there, or
+    dialled abroad from there; what is none of these by the numbering plans is refused, short codes aside.
     """
     digits = to
     if not (digits.isascii() and digits.isdigit()):
         digits = to.translate(_STRIPPED)
     if not (digits.isascii() and digits.isdigit()):
         raise _bad_number(_foreign(digits))
-    if default_region is not None and "+" not in to:
-        digits = _from_region(digits, default_region)
+    zero = None if digits is to else _BRACKETED_ZERO.search(to)
+    without_zero = f"{to[: zero.start(1)]}{to[zero.end(1) :]}".translate(_STRIPPED) if zero else None
+    try:
+        if default_region is not None and "+" not in to:
+            digits = _of_region(digits, default_region, without_zero)
+        else:
+            digits = _as_written(digits, default_region, without_zero)
+    except numbering.Ambiguous:
+        raise _bad_number("may be either of two numbers", ", with its `+` and without (0)") from None
+    if digits.startswith("0"):
+        raise _bad_number("begins with 0, as no country's code does", ", or set `default_region`")
     if not SHORTEST <= len(digits) <= LONGEST:
         raise _bad_number(f"has {len(digits)} digits")
     return digits
+
+
+def _as_written(digits: str, region: str | None, without_zero: str | None) -> str:
+    digits = digits.removeprefix(numbering.DIALLED_ABROAD)
+    if without_zero is not None:
+        return numbering.without_bracketed_zero(digits, without_zero.removeprefix(numbering.DIALLED_ABROAD))
+    return digits if region is None else numbering.without_trunk_zero(digits)
+
+
+def _of_region(digits: str, region: str, without_zero: str | None) -> str:
+    number = numbering.from_region(digits, region, without_zero)
+    if number is not None:
+        return number
+    if SHORTEST <= len(digits) <= _SHORT_CODE_DIGITS and not digits.startswith("0"):
+        return digits
+    raise _bad_number(f"is neither a number of {region} nor an international one", ", with its `+`")
 
 
 def sender(requested: str | None, senders: Sequence[str]) -> str:
@@ -124,19 +157,6 @@ def _by_look(address: str) -> tuple[int, int]:
     return TON_INTERNATIONAL, NPI_E164
 
 
-def _from_region(digits: str, region: str) -> str:
-    # Loading the numbering plans takes a while: those who don't need them don't wait for them.
-    import phonenumbers
-
-    try:
-        number = phonenumbers.parse(digits, region)
-    except phonenumbers.NumberParseException:
-        return digits
-    if not phonenumbers.is_valid_number(number):
-        return digits
-    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
-
-
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
@@ -148,9 +168,9 @@ def _foreign(digits: str) -> str:
     return "contains no digits"
 
 
-def _bad_number(found: str) -> ContractError:
-    sentence = f"{found}: write an international number of {SHORTEST} to {LONGEST} digits, such as +79000000000"
-    return ContractError("to", sentence, "bad-number")
+def _bad_number(found: str, more: str = "") -> ContractError:
+    digits = f"an international number of {SHORTEST} to {LONGEST} digits, such as +79000000000"
+    return ContractError("to", f"{found}: write {digits}{more}", "bad-number")
 
 
 def _not_allowed(sentence: str) -> ContractError:
