@@ -59,7 +59,6 @@ def by_pika(
     """The same publish put together from pika's own frames, as its connection does."""
     properties = BasicProperties(
         content_type="application/json",
-        content_encoding="utf-8",
         delivery_mode=2,
         correlation_id=correlation_id,
         message_id=message_id,

@@ -378,7 +378,6 @@ def own_properties(
     """The properties of what we publish."""
     return BasicProperties(
         content_type="application/json",
-        content_encoding="utf-8",
         delivery_mode=PERSISTENT,
         message_id=publication.message_id,
         correlation_id=correlation_id,

@@ -13,12 +13,13 @@ _FRAME = struct.Struct(">BHI")
 _HEADER = struct.Struct(">BHIHHQH")
 _CLASS = struct.Struct(">HHQ")
 _END = b"\xce"
-_CONTENT_TYPE, _CONTENT_ENCODING, _DELIVERY_MODE, _CORRELATION_ID = 1 << 15, 1 << 14, 1 << 12, 1 << 10
+_CONTENT_TYPE, _DELIVERY_MODE, _CORRELATION_ID = 1 << 15, 1 << 12, 1 << 10
 _MESSAGE_ID, _TIMESTAMP, _TYPE, _APP_ID = 1 << 7, 1 << 6, 1 << 5, 1 << 3
 
-_ALWAYS = _CONTENT_TYPE | _CONTENT_ENCODING | _DELIVERY_MODE | _MESSAGE_ID | _TIMESTAMP | _TYPE | _APP_ID
-_JSON = b"\x10application/json\x05utf-8\x02"
-"""content_type, content_encoding, and delivery_mode 2: persistent."""
+_ALWAYS = _CONTENT_TYPE | _DELIVERY_MODE | _MESSAGE_ID | _TIMESTAMP | _TYPE | _APP_ID
+_JSON = b"\x10application/json\x02"
+"""content_type, and delivery_mode 2: persistent. No content_encoding: a charset is none, and clients undo what it says,
+or refuse what they can't undo."""
 
 OVERHEAD = 20
 """Octets of a content header's frame beside flags and properties."""
