@@ -53,11 +53,14 @@ class Refused(ContractError):
 
 
 def epoch(value: Any) -> float:
-    """An RFC 3339 time as seconds since 1970. A time without a zone is refused: it would be somebody's guess."""
+    """An RFC 3339 time as seconds since 1970. A time without a zone is refused: it would be somebody's guess.
+
+    Its `T` and `Z` may be small letters (RFC 3339 §5.6).
+    """
     if not isinstance(value, str):
         raise PydanticCustomError("time", "must be a time like 2026-03-01T12:00:00Z")
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
         seconds = moment.timestamp()
     except (ValueError, OverflowError):
         raise PydanticCustomError("time", "must be a time like 2026-03-01T12:00:00Z") from None
@@ -84,6 +87,8 @@ def _whole_second(second: int) -> str:
 
 def _vendor_tlvs(value: Any) -> tuple[tuple[int, bytes], ...]:
     wrong = PydanticCustomError("tlvs", 'must be an object like {"0x1401": "0a0b"}: a tag and its octets in hex')
+    if value == []:
+        return ()  # PHP's empty object
     if not isinstance(value, dict):
         raise wrong
     found = []
@@ -203,12 +208,16 @@ def drop_unknown_fields(request: SendRequest) -> list[str]:
 
 
 def _named(request: SendRequest, message_id: str | None) -> SendRequest:
-    if message_id and 0 < len(message_id) <= 128:
+    if _may_be_id(message_id):
         return request.model_copy(update={"id": message_id})
-    error = ContractError(
-        "id", "is missing, and no AMQP message_id of 1 to 128 characters stands in: give each request its own"
-    )
-    raise _refusal(request, error)
+    why = "no AMQP message_id of 1 to 128 characters stands in"
+    if message_id and _lone_surrogate(message_id) is not None:
+        why = "the AMQP message_id that stands in is not UTF-8, a UUID in octets perhaps"
+    raise _refusal(request, ContractError("id", f"is missing, and {why}: give each request its own"))
+
+
+def _may_be_id(message_id: str | None) -> bool:
+    return message_id is not None and 0 < len(message_id) <= 128 and _lone_surrogate(message_id) is None
 
 
 def _refusal(request: SendRequest, error: ContractError) -> Refused:
@@ -220,11 +229,12 @@ def _reread(body: bytes, message_id: str | None) -> SendRequest:
     try:
         found = json.loads(body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise Unreadable("not-utf8", f"the body is not UTF-8: {error.reason} at octet {error.start}") from None
+        what = f"not UTF-8: {error.reason} at octet {error.start}"
+        raise Unreadable("not-utf8", f"the body is {_wrapped(body) or what}") from None
     except RecursionError:
         raise Unreadable("not-json", "the body is nested too deeply") from None
     except ValueError as error:
-        raise Unreadable("not-json", f"the body is not JSON: {error}") from None
+        raise Unreadable("not-json", f"the body is {_wrapped(body) or f'not JSON: {error}'}") from None
     known = _known(found, message_id)
     if not isinstance(found, dict):
         raise Refused(ContractError("body", f"must be a JSON object, not {_kind(found)}"), known)
@@ -239,9 +249,35 @@ def _reread(body: bytes, message_id: str | None) -> SendRequest:
         raise Refused(ContractError("callback", "is nested too deeply"), known | {"callback": None}) from None
 
 
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x78\x01": "zlib",
+    b"\x78\x5e": "zlib",
+    b"\x78\x9c": "zlib",
+    b"\x78\xda": "zlib",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+"""How a body begins that was compressed (RFC 1952, RFC 1950 and their like)."""
+
+_SECTIONS = {0x75: "data section", 0x76: "sequence", 0x77: "value"}
+"""AMQP 1.0 §3.2: what a body may be, each behind 00 53. RabbitMQ unwraps data sections alone."""
+
+
+def _wrapped(body: bytes) -> str | None:
+    """What the body is that is no JSON by its first octets, and what to do."""
+    if body[:2] == b"\x00\x53" and body[2:3] and (section := _SECTIONS.get(body[2])):
+        return f"an AMQP 1.0 {section}, which RabbitMQ does not unwrap: send the JSON's octets as one data section"
+    for magic, name in _COMPRESSED.items():
+        if body.startswith(magic):
+            return f"compressed ({name}): send the JSON as it is, in UTF-8"
+    return None
+
+
 def _known(found: Any, message_id: str | None) -> dict[str, Any]:
     """What an answer can echo of a request that is refused: only what has the right type."""
-    known: dict[str, Any] = {"id": message_id if message_id and len(message_id) <= 128 else None}
+    known: dict[str, Any] = {"id": message_id if _may_be_id(message_id) else None}
     if not isinstance(found, dict):
         return known
     for name, most in (("id", 128), ("to", 64), ("from", 64), ("campaign", 128)):

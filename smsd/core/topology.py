@@ -48,6 +48,12 @@ def work_queue(prefix: str, provider: str, priority: str) -> str:
     return f"{prefix}.requests.{provider}.{priority}"
 
 
+def is_work_queue(prefix: str, name: str) -> bool:
+    """Whether `name` is a work queue of some provider, one that is gone from the YAML included."""
+    begin, _, priority = name.rpartition(".")
+    return priority in PRIORITIES and begin.rpartition(".")[0] == f"{prefix}.requests"
+
+
 def topology(providers: Iterable[str], *, prefix: str, queue_type: str, default_queues: bool) -> Topology:
     """What has to be there for these providers, active or not: an inactive one's requests wait in its queues."""
     queues = list(_queues(list(providers), prefix, queue_type, default_queues))

@@ -14,6 +14,10 @@ AGAIN = 5.0
 what came back to a queue without a dead-letter exchange too often."""
 
 
+_NO_CODING = frozenset(["utf-8", "utf8", "us-ascii", "identity", "binary"])
+"""A content_encoding that says nothing of the kind: charsets, as many publishers write there."""
+
+
 class Moves:
     """`prefix` is the exchanges'."""
 
@@ -24,6 +28,8 @@ class Moves:
 
     def bury(self, delivery: Delivery, reason: str, detail: str) -> None:
         """To the dead queue, body and properties untouched: nobody can be answered about it."""
+        if (coding := delivery.content_encoding) and coding.lower() not in _NO_CODING:
+            detail = f"{detail}; its content_encoding is {coding[:40]!r}: send the JSON as it is, in UTF-8"
         self._meter.dead_letter(reason)
         log.warning("unanswerable", provider=delivery.provider, reason=reason, detail=detail)
         if why := delivery.given_up:

@@ -22,9 +22,15 @@ class Delivery(Protocol):
     """Whether it came by the first consumer of its queue in this run: nothing that came has gone back there unseen."""
 
     @property
-    def message_id(self) -> str | None: ...
+    def message_id(self) -> str | None:
+        """With lone surrogates where it is no UTF-8."""
+
     @property
     def correlation_id(self) -> str | None: ...
+    @property
+    def content_encoding(self) -> str:
+        """What the publisher says that the body was put through."""
+
     @property
     def reply_to(self) -> str | None: ...
     @property
@@ -33,7 +39,7 @@ class Delivery(Protocol):
 
     @property
     def given_up(self) -> str | None:
-        """Why its queue gave up on it, in the broker's word; None if none has since it was published."""
+        """Why its work queue gave up on it, in the broker's word; None if none has since it was published."""
 
     @property
     def unreadable(self) -> str | None:

@@ -11,8 +11,8 @@ from smsd.core.topology import topology
 
 
 def test_fault_s9_a_provider_without_a_channel_says_so(own_node: Any) -> None:
-    """Three are the link's own, two are left."""
-    own_node.rabbitmqctl("eval", "application:set_env(rabbit, channel_max, 5).")
+    """Four are the link's own, two are left."""
+    own_node.rabbitmqctl("eval", "application:set_env(rabbit, channel_max, 6).")
     names = ["p", "q", "r"]
 
     async def scene() -> None:

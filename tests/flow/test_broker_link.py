@@ -14,6 +14,7 @@ from world import eventually
 from smsd.core.publication import Confirm, Publication
 from smsd.core.topology import topology
 from smsd.links.broker.link import BrokerLink
+from smsd.links.broker.strings import given_back
 
 
 class Link(BrokerLink):
@@ -114,14 +115,14 @@ class Latin(rabbit.pika.BasicProperties):
         return [struct.pack(">H", 1 << 10 | 1 << 7), b"\x02\xe9\xe9", b"\x03a\xffb"]
 
 
-def test_ids_that_are_no_utf8_are_read_as_text_and_can_be_published(broker_url: str, prefix: str) -> None:
+def test_ids_that_are_no_utf8_stay_apart_and_can_be_published(broker_url: str, prefix: str) -> None:
     async def scene() -> None:
         link = Link(broker_url, prefix)
         async with running(link, broker_url):
             publish_wire(broker_url, f"{prefix}.returned", "p", b"{}", Latin())
             await eventually(lambda: link.came)
             (delivery,) = link.came
-            assert (delivery.correlation_id, delivery.message_id) == ("\ufffd\ufffd", "a\ufffdb")
+            assert (given_back(delivery.correlation_id), delivery.message_id) == (b"\xe9\xe9", "a\udcffb")
             answers: list[Confirm] = []
             result = Publication(f"{prefix}.results", "p.sent", b"{}", "r", "t", delivery.correlation_id)
             link.publish(result, answers.append)

@@ -112,6 +112,7 @@ class Delivery:
     first: bool = True
     message_id: str | None = None
     correlation_id: str | None = None
+    content_encoding: str = ""
     reply_to: str | None = None
     headers: dict[str, Any] = field(default_factory=dict)
     given_up: str | None = None

@@ -28,7 +28,7 @@ from smsd.core.topology import Topology
 from smsd.links.broker import frames
 from smsd.links.broker.consume import ConsumeChannel
 from smsd.links.broker.properties import Properties
-from smsd.links.broker.replies import SHORT
+from smsd.links.broker.strings import SHORT, given_back
 
 PERSISTENT = 2
 
@@ -232,20 +232,53 @@ class AmqpSession:
         await self.ask(lambda done: channel.confirm_delivery(confirmed, callback=done))
         self._publisher = channel
 
-    def publish(self, publication: Publication, exchange: str, key: str, app_id: str) -> None:
-        """Hands one message to the connection, mandatory and persistent; tags count from 1 on."""
+    async def side_publisher(
+        self,
+        on_confirm: Callable[[int, bool, bool], None],
+        on_return: Callable[[], None],
+        on_closed: Callable[[str], None],
+    ) -> Channel:
+        """A channel to publish on beside: `on_closed(reason)` hears of it when the broker closes it, and all else goes
+        on. Raises LinkDown."""
+        channel = await self.channel(vital=False)
+
+        def confirmed(frame: Any) -> None:
+            method = frame.method
+            on_confirm(method.delivery_tag, method.multiple, method.NAME == "Basic.Ack")
+
+        def closed(_: Channel, error: Any) -> None:
+            if isinstance(error, pika.exceptions.ChannelClosedByBroker):  # else the whole connection
+                on_closed(_sentence(error))
+
+        channel.add_on_return_callback(lambda *_: on_return())
+        await self.ask(lambda done: channel.confirm_delivery(confirmed, callback=done), channel, vital=False)
+        channel.add_on_close_callback(closed)
+        return channel
+
+    def publish(
+        self,
+        publication: Publication,
+        exchange: str,
+        key: str,
+        app_id: str,
+        *,
+        channel: Channel | None = None,
+        mandatory: bool = True,
+    ) -> None:
+        """Hands one message to the connection, persistent; tags count from 1 on, on each channel."""
         assert self._publisher is not None
         assert self._connection is not None
+        channel = channel or self._publisher
         correlation_id = publication.correlation_id
-        if correlation_id is not None and len(correlation_id) > 63 and len(correlation_id.encode()) > SHORT:
+        if correlation_id is not None and len(correlation_id) > 63 and len(given_back(correlation_id)) > SHORT:
             correlation_id = None  # an id of 128 letters may have more octets than AMQP can carry; the body has it
         if publication.headers:
             own = own_properties(publication, correlation_id, app_id)
-            self._publisher.basic_publish(exchange, key, publication.body, own, mandatory=True)
+            channel.basic_publish(exchange, key, publication.body, own, mandatory=mandatory)
             return
         self._connection.emit(
             frames.publish(
-                self._publisher.channel_number,
+                channel.channel_number,
                 exchange,
                 key,
                 publication.body,
@@ -255,6 +288,7 @@ class AmqpSession:
                 app_id=app_id,
                 timestamp=int(time.time()),
                 frame_max=self._connection.params.frame_max,
+                mandatory=mandatory,
             )
         )
 
@@ -380,7 +414,7 @@ def own_properties(
         content_type="application/json",
         delivery_mode=PERSISTENT,
         message_id=publication.message_id,
-        correlation_id=correlation_id,
+        correlation_id=given_back(correlation_id) if correlation_id is not None else None,
         type=publication.type,
         headers={name: value for name, value in publication.headers.items() if len(str(value)) <= HEADER_MAX},
         app_id=app_id,

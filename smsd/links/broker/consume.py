@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from smsd.core.topology import HOLDS
+from smsd.core.topology import is_work_queue
 from smsd.links.broker.properties import Properties
 
 HEAVY = 16 * 1024
@@ -14,8 +14,6 @@ HEAVY_MAX = 8 * 1024 * 1024
 """Octets of heavy deliveries that may be unsettled on one channel; beyond that nothing more is read until half of them
 are settled. What is lighter is bounded by the prefetch."""
 
-_HOLD_QUEUES = tuple(f".hold.{name}" for name in HOLDS)
-
 Ask = Callable[[Callable[[Callable[..., None]], object]], Awaitable[Any]]
 """Turns one of pika's callbacks into an answer: `AmqpSession.ask`."""
 
@@ -24,7 +22,8 @@ class Delivery:
     """One message from a queue."""
 
     __slots__ = (
-        *("_channel", "_key", "_properties", "body", "first", "key", "priority", "provider", "redelivered", "tag"),
+        *("_channel", "_key", "_prefix", "_properties", "body", "first", "key", "priority", "provider", "redelivered"),
+        "tag",
     )
 
     def __init__(
@@ -35,8 +34,10 @@ class Delivery:
         body: bytes,
         priority: int,
         first: bool = False,
+        prefix: str = "",
     ) -> None:
         self._channel = channel
+        self._prefix = prefix
         self._properties = properties
         self.tag: int = method.delivery_tag
         channel.came(self.tag, len(body) + properties.size)
@@ -66,10 +67,17 @@ class Delivery:
         return self._properties.headers()
 
     @property
+    def content_encoding(self) -> str:
+        return self._properties.content_encoding
+
+    @property
     def given_up(self) -> str | None:
-        """Why its queue gave up on it, in the broker's word; None if none has since it was published."""
+        """Why a work queue of ours gave up on it, in the broker's word; None if none has since it was published.
+
+        Other queues may have held it on its way, and dropped it into our exchange.
+        """
         deaths = self._properties.deaths()
-        return next((death.reason for death in deaths if not death.queue.endswith(_HOLD_QUEUES)), None)
+        return next((death.reason for death in deaths if is_work_queue(self._prefix, death.queue)), None)
 
     @property
     def unreadable(self) -> str | None:

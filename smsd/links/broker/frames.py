@@ -7,7 +7,7 @@ pika's own. And the content header of what comes, whose properties pika must not
 import struct
 from functools import lru_cache
 
-from smsd.links.broker.replies import SHORT
+from smsd.links.broker.strings import SHORT, given_back
 
 _FRAME = struct.Struct(">BHI")
 _HEADER = struct.Struct(">BHIHHQH")
@@ -36,8 +36,8 @@ def short_string(text: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _method(channel: int, exchange: str, key: str) -> bytes:
-    payload = b"\0\x3c\0\x28\0\0" + short_string(exchange) + short_string(key) + b"\x01"  # mandatory
+def _method(channel: int, exchange: str, key: str, mandatory: bool) -> bytes:
+    payload = b"\0\x3c\0\x28\0\0" + short_string(exchange) + short_string(key) + bytes((mandatory,))
     return _FRAME.pack(1, channel, len(payload)) + payload + _END
 
 
@@ -53,8 +53,9 @@ def publish(
     app_id: str,
     timestamp: int,
     frame_max: int,
+    mandatory: bool = True,
 ) -> bytes:
-    """The frames of one mandatory, persistent publish of JSON without headers. Raises ValueError for a long string."""
+    """The frames of one persistent publish of JSON without headers. Raises ValueError for a long string."""
     flags = _ALWAYS
     identity = message_id.encode()
     if len(identity) > SHORT:
@@ -62,7 +63,7 @@ def publish(
     tail = timestamp.to_bytes(8, "big") + short_string(kind) + short_string(app_id)
     values = b"%c%b%b" % (len(identity), identity, tail)
     if correlation_id:
-        octets = correlation_id.encode()
+        octets = given_back(correlation_id)
         if len(octets) > SHORT:
             raise ValueError("a correlation_id of more than 255 octets")
         flags |= _CORRELATION_ID
@@ -75,7 +76,7 @@ def publish(
         pieces = [body[at : at + most] for at in range(0, len(body), most)]
         content = b"".join([_FRAME.pack(3, channel, len(piece)) + piece + _END for piece in pieces])
     header = _HEADER.pack(2, channel, size, 60, 0, len(body), flags)
-    return b"%b%b%b%b%b%b" % (_method(channel, exchange, key), header, _JSON, values, _END, content)
+    return b"%b%b%b%b%b%b" % (_method(channel, exchange, key, mandatory), header, _JSON, values, _END, content)
 
 
 def content_header(octets: bytes) -> tuple[int, int, int, bytes] | None:

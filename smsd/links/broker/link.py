@@ -16,16 +16,17 @@ from smsd.core.errors import LinkDown
 from smsd.core.publication import Confirm, Publication
 from smsd.core.topology import Topology, part, work_queue
 from smsd.core.turns import EVERY_PRIORITY
-from smsd.links.broker import amqp, replies
+from smsd.links.broker import amqp
 from smsd.links.broker.amqp import AmqpSession
 from smsd.links.broker.consume import ConsumeChannel, Delivery
+from smsd.links.broker.copies import Copies
 from smsd.links.broker.readers import Readers
 from smsd.links.broker.through import Look, Through
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one try at one node of the cluster, authentication included."""
 
-RETURNED, CONTROL = ".returned", ".control"
+RETURNED, CONTROL, COPIES = ".returned", ".control", ".copies"
 """Names of the channels that are no provider's, none of which has a dot."""
 
 
@@ -70,6 +71,9 @@ class BrokerLink:
             lambda name, reason: self._reader_lost(name, reason),
             lambda name: self.on_channel_back(name),
         )
+        self._copies = Copies(
+            app_id, lambda: self.on_copy_dropped(), lambda reason: self.on_channel_lost(COPIES, reason)
+        )
         self._wanted: dict[str, Wanted] = {}
         self._unconfirmed: dict[int, tuple[str, str, Callable[[Confirm], None], float]] = {}
         """By tag: exchange, message_id, who wants the answer, and since when."""
@@ -93,7 +97,7 @@ class BrokerLink:
         self.on_down: Callable[[str], None]
         self.on_blocked: Callable[[bool], None]
         self.on_channel_lost: Callable[[str, str], None]
-        """Whose messages came by it, a provider or one of RETURNED and CONTROL, and why. It is opened again alone."""
+        """Whose messages go by it, a provider or one of the names above, and why. It is opened again alone."""
         self.on_channel_back: Callable[[str], None]
         self._control: tuple[ConsumeChannel, str] | None = None
         """The queue that commands come by, on this session."""
@@ -136,6 +140,7 @@ class BrokerLink:
 
         def end(reason: str) -> None:
             self._session, self._up = None, False  # at once: a publish on it would raise in whoever asks for it
+            self._copies.end()
             self._readers.end()
             if not ended.done():
                 ended.set_result(reason)
@@ -168,6 +173,7 @@ class BrokerLink:
             raise LinkDown("broker", _missing(missing))
         self._tag = 0
         await session.publisher(self._confirmed, self._was_returned)
+        await self._copies.begin(session)
         self._session = session
         self._control_keys = frozenset(self.control_keys)
         self._readers.begin(session)
@@ -203,6 +209,7 @@ class BrokerLink:
 
     async def _forget(self, session: AmqpSession) -> None:
         self._session, self._up, self._control = None, False, None
+        self._copies.end()
         self._readers.end()
         for task in self._through.values():
             task.cancel()
@@ -365,7 +372,7 @@ class BrokerLink:
         first = self._is_first(self._queue(channel.name, priority))
 
         def deliver(_: Any, method: Any, properties: Any, body: bytes) -> None:
-            arrived(Delivery(channel, method, properties, body, priority, first))
+            arrived(Delivery(channel, method, properties, body, priority, first, self._prefix))
 
         return deliver
 
@@ -377,14 +384,7 @@ class BrokerLink:
 
     def copy(self, queue: str, publication: Publication) -> None:
         """The same body to the caller's own queue, at best effort."""
-        if not replies.usable(queue):
-            self.on_copy_dropped()
-        elif self._up:
-            self._send(publication, "", queue, self._copied)
-
-    def _copied(self, outcome: Confirm) -> None:
-        if outcome is not Confirm.DONE:
-            self.on_copy_dropped()
+        self._copies.send(queue, publication)
 
     def _send(self, publication: Publication, exchange: str, key: str, then: Callable[[Confirm], None]) -> None:
         if self._session is not None:  # else as if lost with the connection: `on_down` tells whoever asked

@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from smsd.links.broker import replies
+from smsd.links.broker import replies, strings
 
 _HEADERS, _DELIVERY_MODE, _REPLY_TO, _EXPIRATION, _USER_ID = 1 << 13, 1 << 12, 1 << 9, 1 << 8, 1 << 4
-_CORRELATION_ID, _MESSAGE_ID = 1 << 10, 1 << 7
+_CONTENT_ENCODING, _CORRELATION_ID, _MESSAGE_ID = 1 << 14, 1 << 10, 1 << 7
 _SHORT_STRINGS = 1 << 15 | 1 << 14 | 1 << 10 | 1 << 9 | 1 << 8 | 1 << 7 | 1 << 5 | 1 << 4 | 1 << 3 | 1 << 2
 _FLAGS = tuple(1 << bit for bit in range(15, 1, -1))
 """In the order of the properties. The two lowest bits mean nothing to RabbitMQ, which passes them on."""
@@ -76,12 +76,21 @@ class Properties:
         return sum(map(len, self._fields.values()))
 
     @property
+    def content_encoding(self) -> str:
+        """What the body was put through, `gzip` for instance; "" for nothing."""
+        return self._fields.get(_CONTENT_ENCODING, b"\0")[1:].decode("utf-8", "replace")
+
+    @property
     def message_id(self) -> str | None:
-        return self._text(_MESSAGE_ID)
+        """Octets that are no UTF-8 are lone surrogates: an id that is another one's would be taken for a repeat."""
+        octets = self._fields.get(_MESSAGE_ID)
+        return None if octets is None else octets[1:].decode("utf-8", "surrogateescape")
 
     @property
     def correlation_id(self) -> str | None:
-        return self._text(_CORRELATION_ID)
+        """As `strings` keeps it."""
+        octets = self._fields.get(_CORRELATION_ID)
+        return None if octets is None else strings.kept(octets[1:])
 
     @property
     def reply_to(self) -> str | None:
@@ -91,10 +100,6 @@ class Properties:
             return octets.decode() or None
         except UnicodeDecodeError:
             return None
-
-    def _text(self, flag: int) -> str | None:
-        octets = self._fields.get(flag)
-        return None if octets is None else octets[1:].decode("utf-8", "replace")
 
     # --- headers
 

@@ -8,13 +8,13 @@ import base64
 import binascii
 import re
 
-SHORT = 255
-"""Octets of the longest short string."""
+from smsd.links.broker.strings import SHORT
 
 PSEUDO_QUEUE = b"amq.rabbitmq.reply-to"
 """The broker closes a channel that publishes a message with this `reply_to` and consumes no replies."""
 
-_PREFIX = PSEUDO_QUEUE.decode() + "."
+PREFIX = PSEUDO_QUEUE.decode() + "."
+"""Of the names that ask for a direct reply."""
 
 _KEY = re.compile(r"[A-Za-z0-9+/=_-]+")
 
@@ -34,9 +34,9 @@ def usable(queue: str) -> bool:
             return False
     except UnicodeEncodeError:
         return False
-    if not queue.startswith(_PREFIX):
+    if not queue.startswith(PREFIX):
         return True
-    pid, _, key = queue.removeprefix(_PREFIX).partition(".")
+    pid, _, key = queue.removeprefix(PREFIX).partition(".")
     return _KEY.fullmatch(key) is not None and _is_a_pid(pid)
 
 

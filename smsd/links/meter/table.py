@@ -139,7 +139,9 @@ NOT_TAKEN = About(
     of_daemon=True,
 )
 COPIES_DROPPED = About(
-    "smsd_reply_copies_dropped_total", "Copies for a reply_to whose queue does not exist.", of_daemon=True
+    "smsd_reply_copies_dropped_total",
+    "Copies for a reply_to whose queue does not exist, or that the broker refused; of direct replies nothing is known.",
+    of_daemon=True,
 )
 EVENTS_DROPPED = About(
     "smsd_events_dropped_total",
