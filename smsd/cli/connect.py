@@ -7,10 +7,13 @@ from typing import Any
 
 import click
 
+from smsd.app import topology_of
 from smsd.cli.options import check_provider
 from smsd.cli.running import NoDaemon, ask
+from smsd.core import declared
 from smsd.core.errors import LinkDown
 from smsd.core.smpp import status as smpp_status
+from smsd.core.topology import Topology
 from smsd.links.broker.amqp import shown
 from smsd.links.broker.client import connected
 from smsd.links.probe import probe
@@ -43,7 +46,7 @@ def connections(settings: Settings, providers: list[Provider]) -> list[Connectio
     """The broker's nodes, then the providers in their order. Those that a running smsd holds are asked of it."""
     found = _told_by_daemon(settings, providers)
     free = [one for one in providers if one.name not in found]
-    nodes = asyncio.run(_reach(settings.broker, free, found))
+    nodes = asyncio.run(_reach(settings, free, found))
     return nodes + [one for provider in providers for one in found[provider.name]]
 
 
@@ -72,22 +75,29 @@ def _daemons_word(name: str, told: dict[str, Any]) -> Connection:
     return Connection(name, told["host"], True, shorter, held=True)
 
 
-async def _reach(broker: Broker, providers: list[Provider], found: dict[str, list[Connection]]) -> list[Connection]:
+async def _reach(settings: Settings, providers: list[Provider], found: dict[str, list[Connection]]) -> list[Connection]:
     """Adds what the providers say to `found` and returns what the broker says; all of them at the same time."""
 
     async def add(provider: Provider) -> None:
         found[provider.name] = [Connection(provider.name, *astuple(one)) for one in await probe(provider)]
 
-    nodes = asyncio.gather(*(_node(broker, url) for url in broker.url))
+    wanted = topology_of(settings)
+    nodes = asyncio.gather(*(_node(settings.broker, url, wanted) for url in settings.broker.url))
     await asyncio.gather(nodes, *(add(provider) for provider in providers))
     return nodes.result()
 
 
-async def _node(broker: Broker, url: str) -> Connection:
+async def _node(broker: Broker, url: str, wanted: Topology) -> Connection:
+    """Open means for smsd: reached, and all that is there of what smsd needs is as it needs it."""
     where = shown(url)
     try:
-        async with connected(broker.model_copy(update={"url": (url,)})):
-            return Connection(None, where, True, "RabbitMQ")
+        async with connected(broker.model_copy(update={"url": (url,)})) as client:
+            if broker.declare:
+                wrong = "; ".join(await client.unlike(wanted))
+            else:
+                names = await client.missing(wanted)
+                wrong = declared.missing(names) if names else ""
+            return Connection(None, where, not wrong, wrong or "RabbitMQ")
     except LinkDown as down:
         return Connection(None, where, False, down.reason.removeprefix(f"{where}: "))
 

@@ -36,6 +36,7 @@ _QUIETER = {
     # Each layer of these tells its own share of one lost connection; the daemon says it once, for people.
     "pika.adapters": logging.CRITICAL,
     "pika.connection": logging.CRITICAL,
+    "pika.channel": logging.CRITICAL,
     "aiohttp.access": logging.WARNING,
 }
 

@@ -21,10 +21,10 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.spec import Basic, BasicProperties
 
-from smsd.core import advice
+from smsd.core import advice, declared
 from smsd.core.errors import LinkDown
 from smsd.core.publication import Publication
-from smsd.core.topology import Topology
+from smsd.core.topology import Binding, Exchange, Queue, Topology
 from smsd.links.broker import frames
 from smsd.links.broker.consume import ConsumeChannel
 from smsd.links.broker.properties import Properties
@@ -329,27 +329,47 @@ class AmqpSession:
         return copy.message_id or ""
 
     async def declare(self, wanted: Topology, *, vital: bool = True) -> None:
-        """Declares everything. Raises LinkDown naming what exists with other arguments; then the session ends as well,
-        if it is `vital`."""
+        """Declares everything. Raises LinkDown with what exists otherwise than wanted, and what to do; then the session
+        ends as well, if it is `vital`."""
         channel = await self.channel(vital=vital)
-
-        async def ask(what: str, question: Callable[..., object]) -> None:
-            try:
-                await self.ask(lambda done: question(callback=done), channel, vital=vital)
-            except LinkDown as down:
-                raise LinkDown("broker", f"{what}: {down.reason}") from None
-
-        for exchange in wanted.exchanges:
-            name, arguments = exchange.name, exchange.arguments or None
-            declare = partial(channel.exchange_declare, name, exchange.kind, durable=True, arguments=arguments)
-            await ask(f"exchange {name}", declare)
-        for queue in wanted.queues:
-            declare = partial(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
-            await ask(f"queue {queue.name}", declare)
+        for one in declared.parts(wanted):
+            await self._declare(channel, one, vital=vital)
         for binding in wanted.bindings:
-            bind = partial(channel.queue_bind, binding.queue, binding.exchange, binding.key)
-            await ask(f"binding of {binding.queue}", bind)
+            await self._bind(channel, binding, vital=vital)
         await self._give_up(channel)
+
+    async def _bind(self, channel: Channel, binding: Binding, *, vital: bool) -> None:
+        bind = partial(channel.queue_bind, binding.queue, binding.exchange, binding.key)
+        try:
+            await self.ask(lambda done: bind(callback=done), channel, vital=vital)
+        except LinkDown as down:
+            raise LinkDown("broker", f"binding of {binding.queue}: {down.reason}") from None
+
+    async def _declare(self, channel: Channel, one: Exchange | Queue, *, vital: bool) -> None:
+        arguments = one.arguments or None
+        if isinstance(one, Exchange):
+            declare = partial(channel.exchange_declare, one.name, one.kind, durable=True, arguments=arguments)
+        else:
+            declare = partial(channel.queue_declare, one.name, durable=True, arguments=arguments)
+        try:
+            await self.ask(lambda done: declare(callback=done), channel, vital=vital)
+        except LinkDown as down:
+            raise LinkDown("broker", declared.refused(one, down.reason)) from None
+
+    async def unlike(self, wanted: Topology) -> list[str]:
+        """What of it exists otherwise than wanted, each with what to do. What does not exist is left so."""
+        found = []
+        for one in declared.parts(wanted):
+            if not await self._exists(one):
+                continue
+            channel = await self.channel(vital=False)
+            try:
+                await self._declare(channel, one, vital=False)
+            except LinkDown as down:
+                found.append(down.reason)
+            else:
+                await self._give_up(channel)
+        return found
 
     async def _give_up(self, channel: Channel) -> None:
         """Closes a channel and waits until its number is free: the next one may be the last that there is."""
@@ -362,19 +382,17 @@ class AmqpSession:
 
     async def missing(self, wanted: Topology) -> list[str]:
         """What of it does not exist. Each miss costs a channel: RabbitMQ closes it (404)."""
-        absent = []
-        for kind, name in [("exchange", e.name) for e in wanted.exchanges] + [("queue", q.name) for q in wanted.queues]:
-            if not await self._exists(kind, name):
-                absent.append(f"{kind} {name}")
-        return absent
+        kinds = {Exchange: "exchange", Queue: "queue"}
+        absent = [one for one in declared.parts(wanted) if not await self._exists(one)]
+        return [f"{kinds[type(one)]} {one.name}" for one in absent]
 
-    async def _exists(self, kind: str, name: str) -> bool:
+    async def _exists(self, one: Exchange | Queue) -> bool:
         channel = await self.channel(vital=False)
-        declare = channel.exchange_declare if kind == "exchange" else channel.queue_declare
+        declare = channel.exchange_declare if isinstance(one, Exchange) else channel.queue_declare
         try:
-            await self.ask(lambda done: declare(name, passive=True, callback=done), channel)
-        except LinkDown:
-            return False
+            await self.ask(lambda done: declare(one.name, passive=True, callback=done), channel)
+        except LinkDown as down:
+            return "NOT_FOUND" not in down.reason
         await self._give_up(channel)
         return True
 

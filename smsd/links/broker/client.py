@@ -78,6 +78,14 @@ class Client:
         """Whether there is no such exchange: to publish to it would end the connection. Raises LinkDown."""
         return bool(await self._session.missing(Topology((Exchange(exchange, "topic"),), (), ())))
 
+    async def unlike(self, wanted: Topology) -> list[str]:
+        """What of it exists otherwise than wanted; nothing is created. Raises LinkDown."""
+        return await self._session.unlike(wanted)
+
+    async def missing(self, wanted: Topology) -> list[str]:
+        """What of it does not exist. Raises LinkDown."""
+        return await self._session.missing(wanted)
+
     def _came_back(self, _: str, __: str) -> None:
         self._returned = True
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
+from smsd.core import declared
 from smsd.core.backoff import Backoff
 from smsd.core.contract import CONTROL_TYPE, PRIORITIES
 from smsd.core.errors import LinkDown
@@ -170,7 +171,7 @@ class BrokerLink:
         if self._declare:
             await session.declare(self.topology)
         elif missing := await session.missing(self.topology):
-            raise LinkDown("broker", _missing(missing))
+            raise LinkDown("broker", declared.missing(missing))
         self._tag = 0
         await session.publisher(self._confirmed, self._was_returned)
         await self._copies.begin(session)
@@ -229,7 +230,7 @@ class BrokerLink:
             if self._declare:
                 await session.declare(more, vital=False)
             elif missing := await session.missing(more):
-                raise LinkDown("broker", _missing(missing))
+                raise LinkDown("broker", declared.missing(missing))
 
     async def set_control_keys(self, keys: Collection[str]) -> None:
         """Commands with these keys are for us, on this connection; a new one begins with `control_keys`."""
@@ -428,7 +429,3 @@ class BrokerLink:
                 then(Confirm.UNROUTABLE)
             else:
                 then(outcome)
-
-
-def _missing(names: list[str]) -> str:
-    return f"missing: {', '.join(names)}; `smsd topology` prints what to import"
