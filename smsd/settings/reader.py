@@ -263,7 +263,9 @@ def with_hosts(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_written(loc: Path, place: Place) -> Path:
-    """Undo `with_hosts` for the path of an error: name the key that the file has."""
+    """Undo `with_hosts` for the path of an error: name the key that the file has; one `url` is no list there."""
+    if loc[:2] == ("broker", "url"):
+        return follow(place, loc)[2]
     if loc[:1] != ("hosts",):
         return loc
     if "hosts" not in place.inner:

@@ -153,9 +153,22 @@ def host_name(host: str) -> str:
 
 
 def amqp_url(url: str) -> str:
+    """Refuse what clients of AMQP cut off without a word. No part of it is shown: a misread one may be the password."""
+    if "#" in url:
+        raise rule("nothing behind a # is read: write # as %23, be it in the login or in the virtual host")
     parts = urlsplit(url)
     if parts.scheme not in ("amqp", "amqps") or not parts.hostname or parts.port == 0:
         raise ValueError
+    if "?" in url:
+        raise rule(
+            "nothing behind a ? is read: `heartbeat` and `tls` are settings beside `url`; write a ? itself as %3F"
+        )
+    if "/" in parts.path[1:]:
+        raise rule(
+            "a virtual host with a / in its name is cut off there: write %2F for it, as in amqp://host/sms%2Fprod"
+        )
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        raise rule("a % stands before two digits in hexadecimal: write % itself as %25")
     return url
 
 
