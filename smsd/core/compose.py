@@ -71,6 +71,8 @@ class Composer:
         provider = self._provider
         recipient = address.recipient(request.to, default_region=provider.default_region)
         sender = address.sender(request.sender, provider.senders)
+        if request.tlvs and provider.version == "3.3":
+            raise ContractError("tlvs", "can't be sent to this provider, which speaks SMPP 3.3: leave them out")
         most = min(request.max_segments or provider.max_segments, provider.max_segments)
         forced = request.encoding if request.encoding not in (None, "auto") else provider.encoding
         split, changed = split_short(

@@ -296,6 +296,17 @@ Sender = Annotated[
 ]
 
 
+_CALLED = {"UK": "GB", "EN": "GB", "EL": "GR", "YU": "RS", "SU": "RU", "TP": "TL", "ZR": "CD"}
+"""Codes that are written for countries and are none (ISO 3166-1), or none any more."""
+
+
+def _meant(region: str) -> str:
+    """A code to write instead."""
+    code = region.upper()
+    code = _CALLED.get(code, code)
+    return f"here {code}" if code in SUPPORTED_REGIONS else "such as RU"
+
+
 def tls_switch(value: Any) -> Any:
     """Read `true` as TLS with every default, `false` as none."""
     text = str(value).lower()
@@ -377,7 +388,7 @@ class Provider(Section):
     @classmethod
     def region_is_known(cls, region: str | None) -> str | None:
         if region is not None and region not in SUPPORTED_REGIONS:
-            raise rule(f"must be a country's code of two capital letters, such as RU, got {region!r}")
+            raise rule(f"must be a country's code of two capital letters, {_meant(region)}, got {region!r}")
         return region
 
     @field_validator("senders")

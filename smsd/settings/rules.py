@@ -54,9 +54,21 @@ def provider_warnings(provider: Provider) -> Iterator[tuple[Path, str]]:
     """Yield (path inside the provider, sentence) for what is allowed, and may not be what was meant."""
     if len(provider.password.reveal()) > SMPP_PASSWORD:
         yield ("password",), f"longer than the {SMPP_PASSWORD} characters of SMPP 3.4; not every provider takes that"
+    if provider.version == "3.3":
+        yield from without_tlvs(provider)
     for key in NOT_ACTIVE_YET:
         if getattr(provider, key) is not None:
             yield (key,), NOT_ACTIVE
+
+
+def without_tlvs(provider: Provider) -> Iterator[tuple[Path, str]]:
+    """Yield the same for what SMPP 3.3 has not: optional parameters (TLVs) and the transceiver came with 3.4."""
+    if provider.bind == "transceiver":
+        yield ("bind",), "SMPP 3.3 has no transceiver: bind: split is what its SMSCs know"
+    if provider.long_messages in ("sar", "payload"):
+        yield ("long_messages",), f"{provider.long_messages} is sent in TLVs, which SMPP 3.3 does not have: use udh"
+    if provider.tlvs:
+        yield ("tlvs",), "SMPP 3.3 has no TLVs: its SMSCs may refuse whatever has one"
 
 
 def receipt_wait_problem(provider: Provider, keep: float) -> str | None:

@@ -60,7 +60,7 @@ P = "providers:\n  acme:\n    host: a.example\n"
             "default_region: UK",
             21,
             "default_region",
-            "must be a country's code of two capital letters, such as RU, got 'UK'",
+            "must be a country's code of two capital letters, here GB, got 'UK'",
         ),
         ("senders: ACME", 14, "senders", "must be a list, got text"),
         ("senders: ['']", 15, "senders[0]", "must be ASCII characters, at least one, got ''"),
