@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 readonly target=${1:-}
 readonly python=${PYTHON:-python3}
 readonly policy=/usr/sbin/policy-rc.d
-readonly node_smpp=0.5.1 # the SMPP library of npm, a peer that is not ours to test against
+# Peers that are not ours, of npm: an SMSC, and what CRMs speak AMQP 0-9-1 and 1.0 with.
+readonly node_peers="smpp@0.5.1 amqplib@2.3.1 rabbitmq-client@5.0.8 @cloudamqp/amqp-client@4.1.1 rhea@3.0.5"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -88,12 +89,16 @@ install_project() {
     fi
 }
 
-install_node_smpp() {
+install_node_peers() {
+    local stamp
+    stamp=.venv/node/.smsd-stamp-$(echo "$node_peers" | sha256sum | cut -c1-16)
     have node || apt_install nodejs npm
-    if [ ! -e .venv/node/node_modules/smpp/package.json ]; then
+    if [ ! -e "$stamp" ]; then
         have npm || apt_install npm
-        say "npm install smpp@$node_smpp into .venv/node"
-        quietly npm install --prefix .venv/node --no-audit --no-fund --loglevel=error "smpp@$node_smpp"
+        say "npm install $node_peers into .venv/node"
+        # shellcheck disable=SC2086 # a list
+        quietly npm install --prefix .venv/node --no-audit --no-fund --loglevel=error $node_peers
+        touch "$stamp"
     fi
 }
 
@@ -106,6 +111,6 @@ if [ "$target" = demo ]; then
     install_project ""
 else
     install_project "[test]"
-    install_node_smpp
+    install_node_peers
     install_judges
 fi

@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -135,7 +135,7 @@ class Node:
 
     It ends with the Python process that started it, however that ends; a `detached` one stays until `stop`.
     Start it from the main thread: its life is tied to the thread that starts it (prctl(2), PR_SET_PDEATHSIG).
-    `root` is another Debian's, see above; `settings` are more lines of rabbitmq.conf, read at each start.
+    `root` is another Debian's, see above; `settings` are more lines of rabbitmq.conf, `plugins` what it runs besides.
     """
 
     def __init__(
@@ -146,9 +146,11 @@ class Node:
         detached: bool = False,
         root: Path | None = None,
         settings: str = "",
+        plugins: Sequence[str] = (),
     ) -> None:
         self._root = root
         self._settings = settings
+        self._plugins = plugins
         self._temporary = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="smsd-rabbit-") if directory is None else directory).resolve()
         self._record = self.directory / "node.json"
@@ -263,7 +265,7 @@ class Node:
     def _prepare(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "rabbitmq.conf").write_text(CONFIGURATION.format(amqp=self.port) + self._settings)
-        (self.directory / "enabled_plugins").write_text("[].\n")
+        (self.directory / "enabled_plugins").write_text(f"[{','.join(self._plugins)}].\n")
         cookie = self.directory / ".erlang.cookie"
         if not cookie.exists():
             cookie.touch(mode=0o600)
