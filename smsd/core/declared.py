@@ -32,7 +32,7 @@ def refused(what: Exchange | Queue, why: str) -> str:
 def _told(name: str, value: str) -> str:
     """The value that is there, as RabbitMQ writes it."""
     if value.strip() == "none":
-        return "not set (classic)" if name == "x-queue-type" else "not set"
+        return "classic" if name == "x-queue-type" else "not set"  # as newer versions say it themselves
     found = _VALUE.match(value.strip())
     return found["value"] if found else value.strip()
 

@@ -20,7 +20,7 @@ from smsd.core.topology import Exchange, Queue
 STRANGE: dict[str, tuple[dict[str, Any], str]] = {
     "plain": (
         {"queue": "results", "durable": True},
-        "queue {}.results was declared by somebody else: its x-queue-type is not set (classic), and smsd's is quorum. "
+        "queue {}.results was declared by somebody else: its x-queue-type is classic, and smsd's is quorum. "
         "Delete it when it is empty (rabbitmqctl delete_queue -p / {}.results --if-empty), or have it declared with "
         "durable, x-queue-type: quorum",
     ),
