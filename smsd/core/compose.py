@@ -143,6 +143,8 @@ class Composer:
 
     def _validity(self, request: SendRequest) -> bytes:
         """validity_period: absolute for expires_at, else the provider's `validity` as a time from now (§7.1.1)."""
+        if self._provider.validity == "never":
+            return b"\0"
         if request.expires_at is not None:
             moment = datetime.fromtimestamp(min(request.expires_at, LATEST), UTC)
             return moment.strftime("%y%m%d%H%M%S").encode() + b"000+\0"

@@ -351,7 +351,7 @@ class Provider(Section):
     message_id: MessageId = MessageId()
     receipt_group: Filled | None = None
     parts_wait: Wait = 600.0
-    validity: Wait | None = None
+    validity: Wait | Literal["never"] | None = None
     priority_flag: Annotated[int, Field(ge=0, le=4)] = 0  # SMPP 3.4 §5.2.14; 5.0 adds 4
     protocol_id: Octet = 0
     tlvs: Annotated[dict[Tag, HexBytes], BeforeValidator(distinct_codes)] = {}

@@ -35,7 +35,8 @@ _SENTENCES: dict[int, str] = {
     0x53: "the provider does not know this system_type: correct `system_type`",
     0x58: "the provider says that messages come too fast: lower `max_rate`",
     0x61: "the provider does not accept the delivery time",
-    0x62: "the provider does not accept the validity period: correct `validity` or `expires_at`",
+    0x62: "the provider does not accept the validity period: correct `validity` or `expires_at`, or "
+    "leave it empty by `validity: never`",
     0xFE: "the provider could not deliver the message",
     0x104: "the provider does not accept this data_coding: correct `encodings`",
 }
