@@ -28,6 +28,7 @@ HELD = "held"
 PDU = "pdu"
 """What went over the wire, where operators asked for that; it makes nothing true."""
 
+_ANSWERS = (ANSWER, LATE_ANSWER)
 
 NORMAL = 1
 """The priority of a record that names none."""
@@ -82,6 +83,8 @@ def facts_of(part: Part) -> dict[str, Any]:
     }
     if part.resent:
         facts["resent"] = part.resent
+    if part.tlvs:
+        facts["tlvs"] = part.tlvs
     return facts
 
 
@@ -177,6 +180,10 @@ def _take(message: Message, step: Step) -> None:
         part.smsc_id = facts.get("smsc_id", part.smsc_id)
         part.attempts = facts.get("attempts", part.attempts)
         part.receipt = facts.get("receipt", part.receipt)
+        for other in [message.parts[n - 1] for n in facts.get("also", ())]:
+            other.status, other.receipt = part.status, part.receipt
+        if step.kind in _ANSWERS:
+            part.tlvs = facts.get("tlvs")
         part.resent = facts.get("resent", part.resent)
         if part.accepted and message.sent_at is None:
             message.sent_at = step.at

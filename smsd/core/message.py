@@ -32,6 +32,8 @@ class Part:
     smsc_id: str | None = None
     smpp_status: int | None = None
     receipt: dict[str, Any] | None = None
+    tlvs: dict[str, str] | None = None
+    """Those of the last response, as results show them; None where it had none."""
     attempts: int = 0
     resent: int = 0
     """How often it was handed over again although the provider may have had it already."""

@@ -75,6 +75,8 @@ def _part(part: Part) -> dict[str, Any]:
         "status": WAITING if part.status == IN_FLIGHT else part.status,
         "smpp_status": _status(part.smpp_status),
     }
+    if part.tlvs is not None:
+        shown["tlvs"] = part.tlvs
     if part.receipt is not None:
         shown["receipt"] = part.receipt
     return shown

@@ -21,6 +21,7 @@ from smsd.core.pacer import Pacer
 from smsd.core.publication import Publication
 from smsd.core.quiet import Quiet
 from smsd.core.smpp.codec import Pdu
+from smsd.core.smpp.events import Answered
 from smsd.core.standing import at_rest
 from smsd.core.turns import EVERY_PRIORITY, Turns
 from smsd.core.verdict import BindVerdict
@@ -431,9 +432,9 @@ class Holding:
             self.lane.unbound()
         self.connection.closed(host, reason, asked, wait)
 
-    def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
-        self._answers.add(seconds)
-        return self._settler.answered(message, part, status, smsc_id, seconds, late)
+    def answered(self, message: Message, part: Part, answer: Answered) -> bool:
+        self._answers.add(answer.seconds)
+        return self._settler.answered(message, part, answer)
 
     def timed_out(self, message: Message, part: Part) -> str | None:
         self.receipts.given_up(message)

@@ -13,7 +13,9 @@ import structlog
 from smsd.core import message_id
 from smsd.core.life import ANSWER, LATE_ANSWER, UNANSWERED, facts_of, facts_of_whole
 from smsd.core.message import REJECTED, RESENDS, SENT, UNCERTAIN, WAITING, Ending, Message, Part
+from smsd.core.response import kept, refusal
 from smsd.core.smpp import status as smpp_status
+from smsd.core.smpp.events import Answered
 from smsd.core.verdict import Verdict, explain, reason, verdict
 from smsd.flow.events import Events
 from smsd.flow.hold import Holds
@@ -90,19 +92,21 @@ class Settler:
 
     # --- answered
 
-    def answered(self, message: Message, part: Part, status: int, smsc_id: str, seconds: float, late: bool) -> bool:
+    def answered(self, message: Message, part: Part, answer: Answered) -> bool:
         """A submit_sm_resp or generic_nack. True if the bind itself is at fault and has to be opened anew."""
+        status, smsc_id, seconds = answer.status, answer.message_id, answer.latency
         kind = verdict(status, self.provider.errors)
         self._meter.answered(message.provider, _OUTCOMES[kind], seconds)
         if status:
             self._meter.submit_error(message.provider, smpp_status.name(status))
         self._heard()
-        if late:
-            self._answered_late(message, part, status, smsc_id, kind)
+        if answer.late:
+            self._answered_late(message, part, answer, kind)
             return False
         message.in_flight -= 1
         part.written = False
         part.smpp_status = status
+        part.tlvs = kept(answer.pdu.tlvs) if answer.pdu.tlvs else None
         if kind is Verdict.ACCEPTED:
             keys = self._accept(message, part, smsc_id)
             self._passes(message, part, seconds)
@@ -112,7 +116,8 @@ class Settler:
             return False
         if kind is Verdict.PERMANENT:
             part.status = REJECTED
-            message.end(Ending("rejected", reason(status, self.provider.errors), explain(status), True, status))
+            why = refusal(status, part.tlvs)
+            message.end(Ending("rejected", reason(status, self.provider.errors), why, True, status))
             self._note(message, ANSWER, part)
             self._lane.conclude(message)
             return self._misread(status)
@@ -137,14 +142,14 @@ class Settler:
         """Returns what its receipts may be found by."""
         self._misreadings = 0
         part.status = SENT
-        part.smsc_id = smsc_id or None
+        part.smsc_id = smsc_id if message_id.bare(smsc_id) else None
         part.body = b""  # never sent again: not worth its memory while receipts are awaited
         if message.sent_at is None:
             message.sent_at = self._lane.wall()
         self._journal.note(message, ANSWER, part, **facts_of(part))
-        if not smsc_id or not message.receipt_asked:
+        if part.smsc_id is None or not message.receipt_asked:
             return ()
-        keys = message_id.filed(smsc_id, self.provider.message_id.submit)
+        keys = message_id.filed(part.smsc_id, self.provider.message_id.submit)
         self._journal.file_under(message, part, self._group, keys)
         return keys
 
@@ -183,7 +188,9 @@ class Settler:
         return now - message.first_refused_at >= self.provider.retries.max_age
 
     def _fail(self, message: Message, part: Part | None, status: int) -> None:
-        detail = f"refused for {self.provider.retries.max_age:g} s (retries.max_age): {explain(status)}"
+        refused = part or next(iter(message.todo), None)
+        why = refusal(status, refused.tlvs if refused else None)
+        detail = f"refused for {self.provider.retries.max_age:g} s (retries.max_age): {why}"
         message.end(Ending("failed", reason(status, self.provider.errors), detail, False, status))
         if part is not None:
             self._note(message, ANSWER, part)
@@ -258,7 +265,8 @@ class Settler:
             return True
         part.status = REJECTED
         others_pass = " while others pass" if others else ""
-        detail = f"the bind was opened anew {message.faults - 1} times for this message{others_pass}: {explain(status)}"
+        why = refusal(status, part.tlvs)
+        detail = f"the bind was opened anew {message.faults - 1} times for this message{others_pass}: {why}"
         message.end(Ending("failed", reason(status, self.provider.errors), detail, bool(others), status))
         self._note(message, ANSWER, part)
         self._lane.conclude(message)
@@ -329,12 +337,13 @@ class Settler:
             message.doubted_since, message.doubted_at = now, self._lane.wall()
         return part.resent < RESENDS and now - message.doubted_since < self.provider.retries.max_age
 
-    def _answered_late(self, message: Message, part: Part, status: int, smsc_id: str, kind: Verdict) -> None:
+    def _answered_late(self, message: Message, part: Part, answer: Answered, kind: Verdict) -> None:
         """The answer to a part that had been given up: once nothing is in doubt any more it corrects `uncertain`."""
+        status = answer.status
         log.warning("late_answer", provider=message.provider, id=message.id, segment=part.n, status=status)
         if part.status == WAITING and kind is Verdict.ACCEPTED and part in message.todo:
             message.todo.remove(part)  # about to be sent again: not needed any more
-            keys = self._accepted_late(message, part, smsc_id)
+            keys = self._accepted_late(message, part, answer)
             self._lane.conclude(message)
             if message.receipt_asked:
                 self._on_settled(message, part, keys)
@@ -343,13 +352,13 @@ class Settler:
             return
         keys = ()
         if kind is Verdict.ACCEPTED:
-            keys = self._accepted_late(message, part, smsc_id)
+            keys = self._accepted_late(message, part, answer)
         else:
-            part.status, part.smpp_status = REJECTED, status
+            part.status, part.smpp_status, part.tlvs = REJECTED, status, kept(answer.pdu.tlvs)
             self._note(message, LATE_ANSWER, part)
         if all(other.status != UNCERTAIN for other in message.parts):
             self._certain_late(message)
-        if keys:
+        if part.accepted and message.receipt_asked:
             self._on_settled(message, part, keys)
 
     def _certain_late(self, message: Message) -> None:
@@ -361,19 +370,19 @@ class Settler:
                 self._reporter.report(message, Ending(SENT))
             return
         message.corrects = message.result.message_id if message.result else None
-        status = next((part.smpp_status for part in message.parts if part.status == REJECTED), None)
-        if status is None:
+        part = next((part for part in message.parts if part.status == REJECTED), None)
+        if part is None or part.smpp_status is None:
             self._reporter.report(message, message.partly_sent(TOO_LATE))
             return
-        errors = self.provider.errors
+        status, errors = part.smpp_status, self.provider.errors
         permanent = verdict(status, errors) is Verdict.PERMANENT
-        refused = Ending("rejected", reason(status, errors), explain(status), permanent, status)
+        refused = Ending("rejected", reason(status, errors), refusal(status, part.tlvs), permanent, status)
         self._reporter.report(message, message.partly_sent(refused) if message.segments_sent else refused)
 
-    def _accepted_late(self, message: Message, part: Part, smsc_id: str) -> tuple[str, ...]:
-        part.smpp_status = 0
+    def _accepted_late(self, message: Message, part: Part, answer: Answered) -> tuple[str, ...]:
+        part.smpp_status, part.tlvs = 0, kept(answer.pdu.tlvs)
         self._passed += 1
-        return self._accept(message, part, smsc_id)
+        return self._accept(message, part, answer.message_id)
 
 
 _OUTCOMES = {

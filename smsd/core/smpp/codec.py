@@ -168,8 +168,17 @@ def decode(frame: bytes) -> Pdu:
             fields[name] = frame[at : at + count]
             at += count
     if at < length:
+        if command == pdus.SUBMIT_SM_RESP and not _holds_tlvs(frame, at) and _holds_tlvs(frame, MIN_PDU):
+            fields["message_id"], at = b"", MIN_PDU  # some refusals leave it out, with its NUL
         pdu.tlvs = decode_tlvs(frame, at)
     return pdu
+
+
+def _holds_tlvs(frame: bytes, at: int) -> bool:
+    """Whether what follows is whole TLVs, but for filling."""
+    while at + _TLV.size <= len(frame):
+        at += _TLV.size + _TLV.unpack_from(frame, at)[1]
+    return at <= len(frame)
 
 
 def decode_tlvs(frame: bytes, at: int) -> Tlvs:
