@@ -17,6 +17,7 @@ RESENDS = 2
 """Times that a segment in doubt is sent again at most (`on_uncertain: resend`): each may be an SMS."""
 
 _NOT_ACCEPTED = frozenset({WAITING, IN_FLIGHT, REJECTED, UNCERTAIN})
+_SETTLED = frozenset({"delivered", "undelivered", "expired"})
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +47,11 @@ class Part:
     def accepted(self) -> bool:
         """Whether the provider has it; a receipt may have come since, even before the answer to the next segment."""
         return self.status not in _NOT_ACCEPTED
+
+    @property
+    def settled(self) -> bool:
+        """Whether a receipt has said what became of it."""
+        return self.status in _SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,12 +253,20 @@ class Message:
         detail = f"only {self.segments_sent} of {self.segments} segments were accepted: {why.detail}"
         return Ending("failed", "partly-sent", detail, why.permanent, why.smpp_status)
 
-    def receipt_verdict(self) -> Ending | None:
-        """What the parts' receipts say together: the first bad segment ends it, delivered are only all of them."""
-        for part in self.parts:
-            if part.receipt is not None and part.status in ("undelivered", "expired"):
+    def receipt_verdict(self, one_for_all: bool = False) -> Ending | None:
+        """What the parts' receipts say together; nothing before every part is answered.
+
+        The first bad segment ends it. Delivered are only all of them, but for those that were accepted without an id
+        while another has one: nothing can be said of these. With `one_for_all` one receipt speaks for the message.
+        """
+        if not all(part.accepted for part in self.parts):
+            return None
+        settled = [part for part in self.parts if part.settled]
+        for part in settled:
+            if part.status != "delivered":
                 return Ending(part.status, _receipt_reason(part), _receipt_detail(part))
-        if all(part.status == "delivered" for part in self.parts):
+        named = [part for part in self.parts if part.smsc_id is not None] or self.parts
+        if (one_for_all and settled) or all(part.settled for part in named):
             return Ending("delivered")
         return None
 

@@ -14,6 +14,7 @@ _LONGEST = 65
 _DECIMAL = re.compile(r"[0-9]+")
 _HEX = re.compile(r"(?:0[xX])?[0-9A-Fa-f]+")
 _HEX_OF_ONE_CASE = re.compile(r"[0-9a-f-]+|[0-9A-F-]+")
+_AROUND = " \t\r\n\0\"'`"
 _PADDED = "0*"
 """Stands before what is left of an id without its padding zeros, which may be the whole id of another message."""
 
@@ -33,16 +34,22 @@ def comparable(id: str, base: str) -> str:
     return id.upper()
 
 
+def bare(id: str) -> str:
+    """An id without the quotes or blanks that some SMSCs put around it, in the response or in the receipt."""
+    return id.strip(_AROUND)
+
+
 def filed(id: str, base: str) -> tuple[str, ...]:
     """What a message is filed under when its submit_sm_resp carries `id`.
 
     Some SMSCs pad the id of the response with zeros and leave them out in the receipt (quirk Q3).
     """
+    id = bare(id) or id
     exact = comparable(id, base)
-    bare = id.lstrip("0") or "0"
-    if base != "as_is" or bare == id or not _HEX_OF_ONE_CASE.fullmatch(id):
+    unpadded = id.lstrip("0") or "0"
+    if base != "as_is" or unpadded == id or not _HEX_OF_ONE_CASE.fullmatch(id):
         return (exact,)
-    return exact, _PADDED + bare
+    return exact, _PADDED + unpadded
 
 
 def keys(id: str, base: str) -> tuple[str, ...]:
@@ -51,14 +58,16 @@ def keys(id: str, base: str) -> tuple[str, ...]:
     Behind the exact key of an `as_is` id come its forms without padding zeros and in the other case, but only where
     every letter is a hexadecimal digit and of one case: elsewhere `aB` and `Ab` are two messages.
     """
+    if (plain := bare(id) or id) != id:
+        return *keys(plain, base), comparable(id, base)  # an earlier version has filed it as it came
     exact = comparable(id, base)
     if base != "as_is" or not _HEX_OF_ONE_CASE.fullmatch(id):
         return (exact,)
-    bare = id.lstrip("0") or "0"
-    whole = (exact, bare, id.swapcase(), bare.swapcase())
-    return tuple(dict.fromkeys((*whole, _PADDED + bare, _PADDED + bare.swapcase())))
+    unpadded = id.lstrip("0") or "0"
+    whole = (exact, unpadded, id.swapcase(), unpadded.swapcase())
+    return tuple(dict.fromkeys((*whole, _PADDED + unpadded, _PADDED + unpadded.swapcase())))
 
 
 def identifies(id: str) -> bool:
     """Whether `id` surely tells one message from another: some SMSCs fill in `0` where they have none."""
-    return bool(id.strip("0"))
+    return bool(bare(id).strip("0"))

@@ -433,7 +433,7 @@ class Holding:
         self.connection.closed(host, reason, asked, wait)
 
     def answered(self, message: Message, part: Part, answer: Answered) -> bool:
-        self._answers.add(answer.seconds)
+        self._answers.add(answer.latency)
         return self._settler.answered(message, part, answer)
 
     def timed_out(self, message: Message, part: Part) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from smsd.core import message_id
 from smsd.core.address import tail
 from smsd.core.assembler import Assembler, Whole, publication
 from smsd.core.contract import RECEIPT_TYPE, dumps, result_id, timestamp
@@ -143,7 +144,7 @@ class Receipts:
         keys = receipt.keys(forms.submit, forms.receipt)
 
         def found(match: tuple[Message, Part] | None) -> None:
-            sure = match is not None and tail(match[0].recipient) in parked.numbers and not _ended(*match)
+            sure = match is not None and tail(match[0].recipient) in parked.numbers and not self._ended(*match)
             if not (sure or last) and keys and self._park_early(parked, keys):
                 self._park(parked)
             elif match is not None:
@@ -177,35 +178,68 @@ class Receipts:
         self._doubts.give_up(message.recipient, self._loop.time())
 
     def settled(self, message: Message, part: Part, keys: tuple[str, ...]) -> None:
-        """A submit_sm_resp has named its id (`keys`, none if it did not): a receipt may be waiting for it."""
+        """A part was accepted under an id (`keys`, none if it has none): a receipt may be waiting for it."""
+        if keys and len(message.parts) > 1:
+            self._share(message, part)
         for parked in self._early.claim(self._groups[0], keys, message.recipient):
             assert parked.receipt is not None
             self._apply(message, part, parked.receipt, parked.pdu)
             self._unpark(parked)
-        if message.status == SENT:
-            if self.provider.receipt_wait is not None:
-                self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)
+        if message.status == SENT and self.provider.receipt_wait is not None:
+            self._journal.await_receipt(message, time.time() + self.provider.receipt_wait)
+        if message.status in (SENT, UNCERTAIN):
             self.conclude(message)
+
+    def _share(self, message: Message, part: Part) -> None:
+        """An id that another part has too: what a receipt has said of that one it has said of this one."""
+        known = next((twin for twin in self._twins(message, part) if twin.receipt is not None), None)
+        if known is not None:
+            part.receipt = known.receipt
+            if known.settled:
+                part.status = known.status
+            self._journal.note(message, RECEIPT, part, status=part.status, receipt=part.receipt)
+
+    def _twins(self, message: Message, part: Part) -> list[Part]:
+        """Other parts with the id of this one: some SMSCs give one to the whole message."""
+        named = [other for other in message.parts if other.accepted and other.smsc_id is not None]
+        if part.smsc_id is None or len(named) < 2:
+            return []
+        base = self.provider.message_id.submit
+        name = message_id.filed(part.smsc_id, base)
+        return [other for other in named if other is not part and message_id.filed(other.smsc_id or "", base) == name]
 
     def _apply(self, message: Message, part: Part, receipt: Receipt, pdu: Pdu) -> None:
         """A receipt of a part of ours: statuses only move forward."""
         if self.wire is not None:
             self.wire.about(message, part, IN, pdu.frame)
         shown = receipt.as_json()
-        ended = _ended(message, part)
-        if not ended:
-            part.receipt = shown
-            if receipt.outcome is not Outcome.INTERMEDIATE:
-                part.status = str(receipt.outcome)
-        facts = {} if ended else {"status": part.status, "receipt": shown}
-        self._journal.note(message, RECEIPT, part, **facts or {"late": shown})
+        if self._ended(message, part):
+            self._journal.note(message, RECEIPT, part, late=shown)
+            return
+        final = receipt.outcome is not Outcome.INTERMEDIATE
+        status = str(receipt.outcome) if final else SENT
+        twins = self._twins(message, part)
+        for each in (part, *twins):
+            each.receipt, each.status = shown, status
+        also = {"also": [twin.n for twin in twins]} if twins else {}
+        self._journal.note(message, RECEIPT, part, status=status, receipt=shown, **also)
         # While other segments are on their way, their end looks at the receipts.
-        if not ended and receipt.outcome is not Outcome.INTERMEDIATE and message.status is not None:
+        if final and message.status is not None:
             self.conclude(message)
+
+    def _ended(self, message: Message, part: Part) -> bool:
+        """Whether no receipt of the part can change anything any more."""
+        if self._one_for_all and any(other.settled for other in message.parts):
+            return True
+        return part.settled or message.status in FINAL - {UNCERTAIN}
+
+    @property
+    def _one_for_all(self) -> bool:
+        return self.provider.receipt_for == "message"
 
     def conclude(self, message: Message) -> None:
         """Ends a message whose receipts say enough."""
-        ending = message.receipt_verdict()
+        ending = message.receipt_verdict(self._one_for_all)
         if ending is None or message.status in FINAL - {UNCERTAIN}:
             return
         if message.status == UNCERTAIN and message.result is not None:
@@ -292,11 +326,6 @@ class Receipts:
     def _moves(self) -> None:
         """The journal goes on: what comes may become safe in time."""
         self._hangs = False
-
-
-def _ended(message: Message, part: Part) -> bool:
-    """Whether no receipt of the part can change anything any more."""
-    return part.status in ("delivered", "undelivered", "expired") or message.status in FINAL - {UNCERTAIN}
 
 
 def _nobody_waits() -> None:

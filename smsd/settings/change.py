@@ -36,7 +36,8 @@ _REBIND = (
 _LIVE = (
     *("active", "service_type", "source_ton", "source_npi", "dest_ton", "dest_npi", "number_format", "default_region"),
     *("senders", "max_rate", "window", "encodings", "encoding", "long_messages", "max_segments", "receipts"),
-    *("receipt_wait", "receipt_format", "message_id", "receipt_group", "parts_wait", "validity", "priority_flag"),
+    *("receipt_wait", "receipt_for", "receipt_format", "message_id", "receipt_group", "parts_wait", "validity"),
+    "priority_flag",
     *("protocol_id", "tlvs", "submit_timeout", "bind_timeout", "enquire_link", "reconnect", "retries", "errors"),
     *("deliver_fail_status", "on_uncertain", "typography", "quiet_hours"),
 )

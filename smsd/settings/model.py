@@ -65,6 +65,7 @@ ErrorClass = Literal["permanent", "retry", "throttle", "bind_fault", "no_credit"
 OnUncertain = Literal["report", "resend"]
 Priority = Literal["urgent", "normal", "bulk"]
 Typography = Literal["keep", "simplify"]
+ReceiptFor = Literal["segments", "message"]
 ReceiptStatus = Literal["delivered", "undelivered", "expired", "sent"]
 
 # By national language identifier from 1 (3GPP TS 23.038 §6.2.1.2.4), in the codes of ISO 639-1.
@@ -84,6 +85,7 @@ STAT_WORDS = {
     "REJECTD": "undelivered",
     "UNKNOWN": "undelivered",
     "FAILED": "undelivered",
+    "SKIPPED": "undelivered",
     "ENROUTE": "sent",
     "ACCEPTD": "sent",
     "SCHEDULED": "sent",
@@ -169,6 +171,11 @@ class Lease(Section):
 class Host(Section):
     host: HostName
     port: Annotated[int, Field(ge=1, le=65535)] = 2775
+
+    @property
+    def where(self) -> str:
+        """HOST:PORT; an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Tls(Section):
@@ -347,6 +354,7 @@ class Provider(Section):
     max_segments: Annotated[int, Field(ge=1, le=255)] = 10
     receipts: bool = True
     receipt_wait: Wait | None = None
+    receipt_for: ReceiptFor = "segments"
     receipt_format: ReceiptFormat = ReceiptFormat()
     message_id: MessageId = MessageId()
     receipt_group: Filled | None = None
