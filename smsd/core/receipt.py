@@ -5,6 +5,7 @@ is there is kept verbatim, what is not there stays absent, and nothing in a rece
 """
 
 import re
+from codecs import BOM_UTF16_LE
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,8 +17,9 @@ from smsd.core.concat import split_udh
 MESSAGE_TYPE, UDHI = 0x3C, 0x40
 """Masks of esm_class (SMPP 3.4 §5.2.12)."""
 SMSC_RECEIPT, SME_ACKNOWLEDGEMENT, INTERMEDIATE_NOTIFICATION = 0x04, 0x08, 0x20
-"""The message types that are receipts; the first and the last are also seen together."""
-RECEIPTED_MESSAGE_ID, MESSAGE_PAYLOAD, MESSAGE_STATE = 0x001E, 0x0424, 0x0427
+"""The first and the last are receipts, and also seen together; the second comes from a handset."""
+RECEIPTED_MESSAGE_ID, NETWORK_ERROR_CODE, MESSAGE_PAYLOAD, MESSAGE_STATE = 0x001E, 0x0423, 0x0424, 0x0427
+_OF_RECEIPTS = {RECEIPTED_MESSAGE_ID, NETWORK_ERROR_CODE, MESSAGE_STATE}
 
 
 class Outcome(StrEnum):
@@ -32,8 +34,8 @@ class Outcome(StrEnum):
 _OUTCOMES: dict[Outcome, str] = {
     Outcome.DELIVERED: "DELIVRD DELIVERED",
     Outcome.EXPIRED: "EXPIRED",
-    Outcome.UNDELIVERED: "UNDELIV UNDELIVERED UNDELIVERABLE DELETED REJECTD REJECTED UNKNOWN FAILED",
-    Outcome.INTERMEDIATE: "ENROUTE ACCEPTD ACCEPTED SCHEDULED BUFFERED BUFFERD BUFFRED ACKED",
+    Outcome.UNDELIVERED: "UNDELIV UNDELIVERED UNDELIVERABLE DELETED REJECTD REJECTED UNKNOWN FAILED SKIPPED",
+    Outcome.INTERMEDIATE: "ENROUTE ACCEPTD ACCEPTED SCHEDULED BUFFERED BUFFERD BUFFRED",
 }
 _OUTCOME_OF_STAT = {word: outcome for outcome, words in _OUTCOMES.items() for word in words.split()}
 _OUTCOME_OF_STAT_MAP = {**{outcome.value: outcome for outcome in Outcome}, "sent": Outcome.INTERMEDIATE}
@@ -49,10 +51,17 @@ _STAT_OF_STATE = {
     8: "REJECTD",
 }
 """SMPP 3.4 §5.2.28, in the words of Appendix B."""
+_OUTCOME_OF_STATE = {
+    **{state: _OUTCOME_OF_STAT[word] for state, word in _STAT_OF_STATE.items()},
+    0: Outcome.INTERMEDIATE,
+    9: Outcome.UNDELIVERED,
+}
+"""With SCHEDULED and SKIPPED of SMPP 5.0 §4.7.15."""
 
 _KEY = r"(?:id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err|text):"
-# A value stands right behind its colon, or behind blanks if it cannot be taken for the next key.
-_VALUE = rf"[^\s\0]+|[ \t]++(?!{_KEY}|(?:submit|done)\b)[^\s\0:]++(?!:)"
+# A value stands right behind its colon, or behind blanks if it cannot be taken for the next key. Some are in quotes.
+_QUOTED = r""""[ \t]*[^\s"\0]*[ \t]*"|'[ \t]*[^\s'\0]*[ \t]*'"""
+_VALUE = rf"{_QUOTED}|[^\s\0]+|[ \t]++(?!{_KEY}|(?:submit|done)\b)[^\s\0:]++(?!:)"
 _FIELD = re.compile(rf"(?<![\w-])({_KEY})({_VALUE})?", re.IGNORECASE | re.ASCII)
 _KEY_FOLLOWS = re.compile(rf"[ \t]+{_KEY}", re.IGNORECASE | re.ASCII)
 _KEY_FIRST = re.compile(rf"[\s\0]*{_KEY}", re.IGNORECASE | re.ASCII)
@@ -78,8 +87,9 @@ class ReceiptFormat(Protocol):
 class Receipt:
     """A receipt: its fields verbatim, None where the PDU had none, and what they mean.
 
-    `stat` comes from the TLV message_state where the text has none or contradicts it; `id` from receipted_message_id
-    where the text has none. `raw` is the text as received, `raw_hex` its octets, a user data header included.
+    `stat` comes from the TLV message_state where the text has none; `id` from receipted_message_id where the text has
+    none. `raw` is the text as received, `raw_hex` its octets, a user data header included. `unexplained`: its stat word
+    is none that SMPP or the settings know.
     """
 
     outcome: Outcome
@@ -96,6 +106,7 @@ class Receipt:
     text: str | None = None
     state: int | None = None
     receipted_message_id: str | None = None
+    unexplained: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -137,24 +148,31 @@ def parse(
 ) -> Receipt | None:
     """The receipt in a deliver_sm or data_sm; None when it is a message from a handset.
 
-    It is a receipt by esm_class, by its TLV receipted_message_id or, with `text_fallback`, by a text that begins as
-    receipts do. Never raises, whatever the octets are.
+    It is a receipt by esm_class, if anything in it says so too; by its TLV receipted_message_id; or, with
+    `text_fallback`, by a text that begins as receipts do. What comes from a handset by its esm_class never is. Never
+    raises, whatever the octets are.
     """
+    kind = esm_class & MESSAGE_TYPE
+    if kind == SME_ACKNOWLEDGEMENT:
+        return None
     values: dict[int, bytes] = {}
     for tag, value in tlvs:
         values.setdefault(tag, value)
     octets = short_message or values.get(MESSAGE_PAYLOAD, b"")
     raw = _text_of(split_udh(octets)[1] if esm_class & UDHI else octets, data_coding)
-    fields = _fields(raw)
-    kind = esm_class & MESSAGE_TYPE
-    marked = kind & (SMSC_RECEIPT | INTERMEDIATE_NOTIFICATION) or kind == SME_ACKNOWLEDGEMENT
-    if not (marked or RECEIPTED_MESSAGE_ID in values or (format.text_fallback and _begins_as_receipt(raw, fields))):
+    of_text = _fields(raw)
+    fields = of_text | _by_regex(raw, format)
+    if kind == SMSC_RECEIPT and not (fields.keys() & {"id", "stat"} or values.keys() & _OF_RECEIPTS):
+        return None
+    marked = kind & (SMSC_RECEIPT | INTERMEDIATE_NOTIFICATION)
+    if not (marked or RECEIPTED_MESSAGE_ID in values or (format.text_fallback and _begins_as_receipt(raw, of_text))):
         return None
 
-    fields |= _by_regex(raw, format)
     tlv_id = values.get(RECEIPTED_MESSAGE_ID, b"").split(b"\0")[0].decode("latin-1").strip() or None
     state = _state(values.get(MESSAGE_STATE))
-    stat, outcome = _verdict(fields.pop("stat", None), state, format.stat_map)
+    word = fields.pop("stat", None)
+    known = _known(word, format.stat_map)
+    outcome = known or _of_state(state, format.stat_map)
     if kind == INTERMEDIATE_NOTIFICATION and outcome is not Outcome.DELIVERED:
         # The SMSC goes on trying: a failed attempt is not the end.
         outcome = Outcome.INTERMEDIATE
@@ -164,9 +182,10 @@ def parse(
         raw_hex=octets.hex(),
         tlvs={f"0x{tag:04X}": value.hex() for tag, value in values.items()},
         id=fields.pop("id", tlv_id),
-        stat=stat,
+        stat=word or _STAT_OF_STATE.get(state or 0),
         state=state,
         receipted_message_id=tlv_id,
+        unexplained=word is not None and known is None,
         **fields,
     )
 
@@ -177,10 +196,13 @@ def _state(value: bytes | None) -> int | None:
 
 
 def _text_of(octets: bytes, data_coding: int) -> str:
-    # Some SMSCs copy the data_coding of the message and leave the receipt in ASCII, where no octet is zero.
-    if data_coding in _UCS2_DATA_CODINGS and b"\0" in octets:
-        return octets.decode("utf-16-be", "replace")
-    return octets.decode("latin-1")
+    # Some SMSCs copy the data_coding of the message and leave the receipt in ASCII, where no octet is zero, or put the
+    # octets of the message behind `text:` as they are.
+    text = octets.decode("latin-1")
+    if data_coding not in _UCS2_DATA_CODINGS or b"\0" not in octets or _KEY_FIRST.match(text):
+        return text
+    order = "utf-16-le" if octets.startswith(BOM_UTF16_LE) else "utf-16-be"
+    return octets.decode(order, "replace").removeprefix("\ufeff")
 
 
 def _fields(raw: str) -> dict[str, str]:
@@ -217,16 +239,17 @@ def _by_regex(raw: str, format: ReceiptFormat) -> dict[str, str]:
     return {name: match[1] for name, match in found.items() if match and match[1]}
 
 
-def _verdict(stat: str | None, state: int | None, stat_map: Mapping[str, str]) -> tuple[str | None, Outcome]:
-    """The word and the outcome; a message_state that contradicts the word of the text wins over it."""
-    if stat is not None:
-        own = stat_map.get(stat) or stat_map.get(stat.upper())
-        if own is not None:
-            return stat, _OUTCOME_OF_STAT_MAP[own]
-    of_text = _OUTCOME_OF_STAT.get(stat.upper()) if stat is not None else None
-    if state not in _STAT_OF_STATE:
-        return stat, of_text or Outcome.INTERMEDIATE
-    of_state = _OUTCOME_OF_STAT[_STAT_OF_STATE[state]]
-    if stat is None or (of_text is not None and of_text is not of_state):
-        return _STAT_OF_STATE[state], of_state
-    return stat, of_state
+def _known(stat: str | None, stat_map: Mapping[str, str]) -> Outcome | None:
+    """What a stat word means; it wins over a message_state that contradicts it."""
+    if stat is None:
+        return None
+    own = stat_map.get(stat) or stat_map.get(stat.upper())
+    return _OUTCOME_OF_STAT_MAP[own] if own is not None else _OUTCOME_OF_STAT.get(stat.upper())
+
+
+def _of_state(state: int | None, stat_map: Mapping[str, str]) -> Outcome:
+    """What a message_state means, where there is no word that says it; nothing final where nobody knows."""
+    if state is None:
+        return Outcome.INTERMEDIATE
+    own = stat_map.get(str(state))
+    return _OUTCOME_OF_STAT_MAP[own] if own is not None else _OUTCOME_OF_STATE.get(state, Outcome.INTERMEDIATE)

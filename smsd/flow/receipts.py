@@ -44,6 +44,9 @@ UNSAFE = 10_000
 
 ASSEMBLED_MAX = 10_000
 
+STAT_SHOWN, UNEXPLAINED = 32, 100
+"""Characters of a stat word that nobody knows in the log, and such words of one provider at most."""
+
 GROUPS = 4
 """Receipt groups, the one in force and earlier ones of this run, under which messages are looked for."""
 
@@ -80,6 +83,8 @@ class Receipts:
         """Answers that wait until their event is safe, with the loop time since when."""
         self._hangs = False
         """Whether one of them has waited for too long, and nothing has become safe since."""
+        self._unexplained: set[str] = set()
+        """Stat words that were logged."""
         self.wire: Wire | None = None
         self._awaits = False
         """Whether messages of this run may have to get their receipt by a certain time."""
@@ -134,9 +139,19 @@ class Receipts:
         else:
             if parked.number is None:
                 self._meter.receipt(self.provider.name, parked.receipt.stat or "unparsed")
+                if parked.receipt.unexplained:
+                    self._ask_for_meaning(parked.receipt)
             self._look_for(parked, parked.receipt, safe)
 
     # --- receipts
+
+    def _ask_for_meaning(self, receipt: Receipt) -> None:
+        """A stat word that nobody knows: each is logged once."""
+        word = (receipt.stat or "")[:STAT_SHOWN]
+        if word not in self._unexplained and len(self._unexplained) < UNEXPLAINED:
+            self._unexplained.add(word)
+            detail = f"taken for `{receipt.outcome}`: say in receipt_format.stat_map what it means"
+            log.warning("unknown_stat", provider=self.provider.name, stat=word, detail=detail)
 
     def _look_for(self, parked: Parked, receipt: Receipt, safe: Callable[[], None], last: bool = False) -> None:
         """Finds the message of a receipt, which may have to wait for its id, unless it was the `last` time."""

@@ -25,9 +25,22 @@ def is_receipt(short_message: bytes, esm_class: int, *tlvs: tuple[int, bytes], *
     return parse(short_message, esm_class, 0, tlvs, ReceiptFormat(**settings)) is not None
 
 
-@pytest.mark.parametrize("esm_class", [0x04, 0x06, 0x07, 0x08, 0x20, 0x24, 0x44, 0x84])
-def test_esm_class_makes_a_receipt_whatever_the_text_is(esm_class: int) -> None:
-    assert is_receipt(b"00,0210021543,0210021500", esm_class)
+@pytest.mark.parametrize("esm_class", [0x04, 0x06, 0x07, 0x20, 0x24, 0x44, 0x84])
+def test_esm_class_makes_a_receipt_of_what_says_so_too(esm_class: int) -> None:
+    header = udh(1, 1, 1, bits=8) if esm_class & 0x40 else b""
+    assert is_receipt(header + b"stat:DELIVRD", esm_class, text_fallback=False)
+    assert is_receipt(header + b"00,77", esm_class, id_regex=r",(\w+)$")
+    assert is_receipt(header, esm_class, (MESSAGE_STATE, b"\x02"))
+
+
+@pytest.mark.parametrize("esm_class", [0x04, 0x06, 0x07, 0x44, 0x84])
+def test_without_id_stat_or_tlv_it_is_a_message_in_class_4(esm_class: int) -> None:
+    assert not is_receipt(b"00,0210021543,0210021500", esm_class)
+
+
+@pytest.mark.parametrize("esm_class", [0x08, 0x0A, 0x48, 0x88])
+def test_an_acknowledgement_of_a_handset_s_is_a_message_always(esm_class: int) -> None:
+    assert not is_receipt(APPENDIX_B, esm_class, (RECEIPTED_MESSAGE_ID, b"77\0"))
 
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x03, 0x10, 0x18, 0x40, 0x80])
@@ -179,6 +192,7 @@ def test_the_text_keeps_extra_fields_and_any_octet() -> None:
         ("REJECTED", Outcome.UNDELIVERED),
         ("UNKNOWN", Outcome.UNDELIVERED),
         ("FAILED", Outcome.UNDELIVERED),
+        ("SKIPPED", Outcome.UNDELIVERED),
         ("ENROUTE", Outcome.INTERMEDIATE),
         ("ACCEPTD", Outcome.INTERMEDIATE),
         ("SCHEDULED", Outcome.INTERMEDIATE),
@@ -202,6 +216,7 @@ def test_the_stat_word_says_what_became_of_the_message(stat: str, outcome: Outco
         (6, "ACCEPTD", Outcome.INTERMEDIATE),
         (7, "UNKNOWN", Outcome.UNDELIVERED),
         (8, "REJECTD", Outcome.UNDELIVERED),
+        (9, None, Outcome.UNDELIVERED),
         (0, None, Outcome.INTERMEDIATE),
         (200, None, Outcome.INTERMEDIATE),
     ],
@@ -215,15 +230,18 @@ def test_message_state_says_it_where_there_is_no_word(state: int, stat: str | No
 @pytest.mark.parametrize(
     ("word", "state", "stat", "outcome"),
     [
-        ("DELIVRD", 6, "ACCEPTD", Outcome.INTERMEDIATE),
-        ("ENROUTE", 2, "DELIVRD", Outcome.DELIVERED),
+        ("DELIVRD", 6, "DELIVRD", Outcome.DELIVERED),
+        ("ENROUTE", 2, "ENROUTE", Outcome.INTERMEDIATE),
         ("DELIVERED", 2, "DELIVERED", Outcome.DELIVERED),
         ("FAILED", 8, "FAILED", Outcome.UNDELIVERED),
         ("MOB-OFF", 5, "MOB-OFF", Outcome.UNDELIVERED),
         ("DELIVRD", 0, "DELIVRD", Outcome.DELIVERED),
+        ("ACKED", 2, "ACKED", Outcome.DELIVERED),
     ],
 )
-def test_message_state_wins_over_a_word_that_contradicts_it(word: str, state: int, stat: str, outcome: Outcome) -> None:
+def test_a_known_word_wins_over_message_state_and_another_yields(
+    word: str, state: int, stat: str, outcome: Outcome
+) -> None:
     found = read(f"id:77 stat:{word}".encode(), (MESSAGE_STATE, bytes([state])))
     assert (found.stat, found.outcome) == (stat, outcome)
 
@@ -303,14 +321,22 @@ receipts = st.one_of(st.binary(max_size=200), st.lists(pieces, max_size=30).map(
 
 @given(receipts, st.integers(0, 255), st.integers(0, 255), tlvs)
 def test_no_octets_ever_fail_a_receipt(octets: bytes, esm_class: int, data_coding: int, tlvs: Any) -> None:
-    found = parse(octets, esm_class | 0x04, data_coding, tlvs, ReceiptFormat())
+    found = parse(octets, esm_class & ~0x08 | 0x24, data_coding, tlvs, ReceiptFormat())
     assert found is not None
     assert json.loads(json.dumps(found.as_json())) == found.as_json()
     assert found.raw_hex == (octets or dict(reversed(tlvs)).get(MESSAGE_PAYLOAD, b"")).hex()
 
 
+@given(receipts, st.integers(0, 255), st.integers(0, 255), tlvs)
+def test_no_octets_ever_fail_the_question_whether_it_is_one(
+    octets: bytes, esm_class: int, data_coding: int, tlvs: Any
+) -> None:
+    found = parse(octets, esm_class, data_coding, tlvs, ReceiptFormat())
+    assert found is None or esm_class & 0x3C != 0x08
+
+
 @given(receipts)
 def test_every_field_is_a_piece_of_the_raw_text(octets: bytes) -> None:
-    found = read(octets)
+    found = read(octets, esm_class=0x24)
     fields = [found.id, found.sub, found.dlvrd, found.submit_date, found.done_date, found.stat, found.err, found.text]
     assert all(value in found.raw for value in fields if value is not None)

@@ -100,10 +100,12 @@ async def test_q17_a_text_that_nobody_understands_is_published_as_it_came() -> N
     text = b"00,0210021543,0210021500,,79000000000,10110200000000,we2345678"
     async with field() as f:
         await f.accept(b"we2345678")
-        assert await f.deliver(text) == OK
+        assert await f.deliver(text, esm_class=0x20) == OK
+        assert await f.deliver(text) == OK  # nothing in it says that it is a receipt
         await f.quiet()
         (unmatched,) = f.unmatched
         assert unmatched["receipt"] == {"raw": text.decode(), "raw_hex": text.hex(), "tlvs": {}}
+        assert [message["text"] for message in f.inbound] == [text.decode()]
         assert f.statuses() == ["sent"]
 
 
