@@ -107,7 +107,7 @@ class StatusPage:
                 at=now,
                 status=status,
                 titles={name: provider.title or name for name, provider in providers.items()},
-                hosts={name: f"{one.hosts[0].host}:{one.hosts[0].port}" for name, one in providers.items()},
+                hosts={name: one.hosts[0].where for name, one in providers.items()},
                 troubles=[*troubles, *unread],
                 notes=notes,
                 rates={name: self._hour.rate(name) for name in status["providers"]},

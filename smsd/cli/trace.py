@@ -60,7 +60,7 @@ def account(provider: "Provider") -> dict[str, Any]:
         "system_id": provider.system_id,
         "system_type": provider.system_type,
         "bind": provider.bind,
-        "hosts": [f"{host.host}:{host.port}" for host in provider.hosts],
+        "hosts": [host.where for host in provider.hosts],
     }
 
 

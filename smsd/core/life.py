@@ -14,7 +14,7 @@ from smsd.core.message import IN_FLIGHT, WAITING, Ending, Message, Part
 from smsd.core.publication import Publication
 
 INTENT = "intent"
-"""A part is about to be written to the provider."""
+"""A part is about to be written to the provider; the facts name the `host` if it is not the message's first."""
 UNWRITTEN = "unwritten"
 """It was not written after all."""
 ANSWER = "answer"
@@ -174,8 +174,11 @@ def _take(message: Message, step: Step) -> None:
         part = message.parts[step.n - 1]
         if step.kind == INTENT:
             part.status = IN_FLIGHT
+            part.host = facts.get("host", message.host)
         elif step.kind == UNWRITTEN:
             part.status = WAITING
+        elif message.host is None:
+            message.host = part.host
         part.status = facts.get("status", part.status)
         part.smpp_status = facts.get("smpp_status", part.smpp_status)
         part.smsc_id = facts.get("smsc_id", part.smsc_id)

@@ -40,6 +40,8 @@ class Part:
     """How often it was handed over again although the provider may have had it already."""
     written: bool = False
     """Whether its octets were given to the link, as long as no outcome is known."""
+    host: str | None = None
+    """Where it was handed over last, or is about to be."""
     intent: int | None = None
     """The journal's number of its intent, as long as no outcome is known."""
 
@@ -119,6 +121,8 @@ class Message:
     """The status of that result."""
     possible_duplicate: bool = False
     corrects: str | None = None
+    host: str | None = None
+    """Which of the provider's hosts, as `HOST:PORT`, was first handed a segment."""
     sent_at: float | None = None
     done_at: float | None = None
     due: float = 0.0
@@ -164,6 +168,11 @@ class Message:
     def handed_over(self) -> bool:
         """Whether any part is accepted, unanswered or uncertain; a part whose every attempt was refused is not."""
         return any(part.accepted or part.status in (IN_FLIGHT, UNCERTAIN) for part in self.parts)
+
+    def hosts(self) -> list[str]:
+        """Over which of them the segments went that are out, or may be."""
+        out = [part.host for part in self.parts if part.accepted or part.status in (IN_FLIGHT, UNCERTAIN)]
+        return list(dict.fromkeys(host for host in out if host is not None))
 
     def move(self, provider: str, priority: int, resend: bool) -> None:
         """It goes on with another provider, or in another priority, as if it had never been refused.

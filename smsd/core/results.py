@@ -20,6 +20,9 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
     status = ending.status
     final = status in FINAL or not message.receipt_asked
     request = message.request
+    detail = ending.detail
+    if len(message.parts) > 1 and len(hosts := message.hosts()) > 1:
+        detail = f"{detail}; {_over(hosts)}" if detail else _over(hosts)
     identity = result_id(message.id, status, message.corrects)
     if final:
         message.done_at = now
@@ -34,7 +37,7 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
         "status": status,
         "final": final,
         "reason": ending.reason,
-        "detail": ending.detail,
+        "detail": detail,
         "permanent": ending.permanent,
         "smpp_status": _status(ending.smpp_status),
         "encoding": message.encoding,
@@ -50,6 +53,8 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
     }
     if message.text_changed:
         body["text_changed"] = True
+    if message.host is not None:
+        body["host"] = message.host
     return Publication(
         f"{prefix}.results",
         f"{message.provider}.{status}",
@@ -61,6 +66,10 @@ def result(message: Message, ending: Ending, prefix: str, now: float) -> Publica
         message.reply_to,
         message.id,
     )
+
+
+def _over(hosts: list[str]) -> str:
+    return f"its segments went over {' and '.join(hosts)}: the provider may not join them"
 
 
 @lru_cache(maxsize=512)

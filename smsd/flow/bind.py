@@ -76,6 +76,7 @@ class Bind:
         self._refusal: int | None = None
         self._was_refused = False
         self._bound_at: float | None = None
+        self._where = ""
         self._last = False
         """Whether no other session follows this one."""
         self._asked = False
@@ -107,6 +108,11 @@ class Bind:
     @property
     def window_used(self) -> int:
         return self._session.window_used if self._session is not None else 0
+
+    @property
+    def host(self) -> str:
+        """HOST:PORT of this session."""
+        return self._where
 
     def submit(self, body: bytes, message: Message, part: Part, now: float) -> None:
         assert self._session is not None
@@ -158,7 +164,7 @@ class Bind:
         if self._last:  # stopped while it dialled
             self._end_connection()
             return 0.0
-        self._host = host
+        self._host, self._where = host, host.where
         self._session = Session(self.kind, bind_fields(self.provider), limits(self.provider))
         self._session.heard = self._heard
         self._session.connected(self._loop.time())

@@ -46,19 +46,19 @@ class ConnectionState:
         self._unbound_at = self._loop.time()
 
     def connecting(self, kind: str, host: Host) -> None:
-        self._events.emit("connecting", self._name, detail=f"{kind} to {host.host}:{host.port}", host=host.host)
+        self._events.emit("connecting", self._name, detail=f"{kind} to {host.where}", host=host.host)
 
     def bound(self, kind: str, host: Host, system_id: str, all_of: list[str] | None) -> None:
         """A bind of this kind is open; `all_of` are the kinds of all binds, if all of them are."""
         self._meter.bind_attempt(self._name, "bound")
         if all_of is not None:
-            self.host = f"{host.host}:{host.port}"
+            self.host = host.where
             self._bound_at = self._loop.time()
             names = " and ".join(all_of)
             self._turn("open", f"connection open ({names} at {self.host}, SMSC {system_id or 'unnamed'})")
             detail = self.detail
         else:
-            detail = f"{kind} bound at {host.host}:{host.port}, the other bind is not open yet"
+            detail = f"{kind} bound at {host.where}, the other bind is not open yet"
         self._events.emit("bound", self._name, detail=detail, host=host.host)
 
     def refused(self, host: Host, kind: BindVerdict, status: int | None, wait: float) -> None:

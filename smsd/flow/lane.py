@@ -55,6 +55,10 @@ class SubmitLink(Protocol):
     def writable(self) -> bool: ...
     @property
     def window_used(self) -> int: ...
+    @property
+    def host(self) -> str:
+        """HOST:PORT."""
+
     def submit(self, body: bytes, message: Message, part: Part, now: float) -> None: ...
     def flush(self) -> None: ...
 
@@ -228,6 +232,8 @@ class Lane:
                 self._attempt(message, self._begin, message, message.todo.pop(0))
 
     def _begin(self, message: Message, part: Part) -> None:
+        assert self.link is not None
+        part.host = self.link.host
         self._journal.intend(message, part, self._now_safe)
         part.status = IN_FLIGHT
         message.in_flight += 1
@@ -274,6 +280,9 @@ class Lane:
         self._promised -= part.cost
         part.attempts += 1
         part.written = True
+        part.host = self.link.host
+        if message.host is None:
+            message.host = part.host
         if self._unflushed_since is None:
             self._unflushed_since = now
         self.link.submit(part.body, message, part, now)

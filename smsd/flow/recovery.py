@@ -44,6 +44,7 @@ def recover(
     for message in messages:
         for part in [part for part in message.parts if part.status == IN_FLIGHT]:
             part.attempts += 1
+            message.host = message.host or part.host
             message.in_flight -= 1
             if message.resend and message.ending is None and part.resent < RESENDS:
                 part.resent += 1

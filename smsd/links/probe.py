@@ -31,7 +31,7 @@ async def probe(provider: Provider) -> list[Finding]:
 
 async def _probe(provider: Provider, host: Host) -> Finding:
     """The binds that the daemon would have, open at the same time as there, then unbound."""
-    where = f"{host.host}:{host.port}"
+    where = host.where
     trials = [Trial(provider, kind) for kind in kinds(provider)]
     try:
         for trial in trials:

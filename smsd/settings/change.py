@@ -172,7 +172,7 @@ def _providers(old: Mapping[str, Provider], new: Mapping[str, Provider]) -> Iter
 
 
 def _introduced(provider: Provider) -> str:
-    where = ", ".join(f"{host.host}:{host.port}" for host in provider.hosts)
+    where = ", ".join(host.where for host in provider.hosts)
     return f"{where}, system_id {provider.system_id or '(none)'}"
 
 
@@ -203,7 +203,7 @@ def _of_provider(old: Provider, new: Provider) -> Iterator[Difference]:
 def _of_hosts(old: tuple[Host, ...], new: tuple[Host, ...]) -> list[Difference]:
     if len(old) == len(new) == 1:
         return _differences(old[0].model_dump(), new[0].model_dump(), ())
-    shown = (", ".join(f"{host.host}:{host.port}" for host in hosts) for hosts in (old, new))
+    shown = (", ".join(host.where for host in hosts) for hosts in (old, new))
     return [] if old == new else [Difference("hosts", *shown)]
 
 

@@ -168,14 +168,19 @@ class Lease(Section):
     grace: Duration | None = 30.0
 
 
+def host_port(host: str, port: int) -> str:
+    """HOST:PORT; an IPv6 address is in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Host(Section):
     host: HostName
     port: Annotated[int, Field(ge=1, le=65535)] = 2775
 
     @property
     def where(self) -> str:
-        """HOST:PORT; an IPv6 address in brackets."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """HOST:PORT."""
+        return host_port(self.host, self.port)
 
 
 class Tls(Section):

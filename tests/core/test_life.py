@@ -33,7 +33,7 @@ KNOWN = (
 
 LIVED = (
     "in_flight", "refusals", "last_status", "ending", "status", "result", "possible_duplicate", "corrects", "sent_at",
-    "done_at", "touched", "segments_sent",
+    "done_at", "touched", "segments_sent", "host",
 )  # fmt: skip
 """What steps make of it, in every state of a life."""
 
@@ -58,13 +58,13 @@ class Life:
 
     # --- what can happen, each with whether it can now
 
-    def intend(self, _: int) -> None:
+    def intend(self, which: int) -> None:
         message = self.message
         if message.todo and message.ending is None:
             part = message.todo.pop(0)
-            part.status = IN_FLIGHT
+            part.status, part.host = IN_FLIGHT, f"h{which % 2}:2775"
             message.in_flight += 1
-            self._note(INTENT, part)
+            self._note(INTENT, part, **({} if part.host == message.host else {"host": part.host}))
 
     def _flying(self, which: int) -> Part | None:
         flying = [part for part in self.message.parts if part.status == IN_FLIGHT]
@@ -85,10 +85,15 @@ class Life:
 
     def accept(self, which: int) -> None:
         if (part := self._flying(which)) is not None:
-            part.attempts += 1
+            self._handed_over(part)
             part.smpp_status = 0
             self.message.in_flight -= 1
             self._accepted(part)
+
+    def _handed_over(self, part: Part) -> None:
+        part.attempts += 1
+        part.tlvs = {"0x1422": f"{part.attempts:02d}"} if part.attempts % 2 else None
+        self.message.host = self.message.host or part.host
 
     def _accepted(self, part: Part) -> None:
         part.status, part.smsc_id = SENT, f"id{part.n}"
@@ -99,7 +104,7 @@ class Life:
         if (part := self._flying(which)) is not None:
             message = self.message
             message.in_flight -= 1
-            part.attempts += 1
+            self._handed_over(part)
             part.smpp_status, part.status = 0x0B, REJECTED
             message.end(Ending("rejected", "refused-by-provider", f"segment {part.n}", True, 0x0B))
             self._note(ANSWER, part, **facts_of(part), **facts_of_whole(message, self._age()))
@@ -107,7 +112,7 @@ class Life:
     def refuse_for_now(self, which: int) -> None:
         if (part := self._flying(which)) is not None:
             message = self.message
-            part.attempts += 1
+            self._handed_over(part)
             part.smpp_status = message.last_status = 0x58
             self._back(part)
             message.first_refused_at = message.first_refused_at or self.at
@@ -117,7 +122,9 @@ class Life:
     def lose(self, which: int) -> None:
         if (part := self._flying(which)) is not None:
             message = self.message
-            part.attempts += 1
+            tlvs = part.tlvs
+            self._handed_over(part)
+            part.tlvs = tlvs
             if message.resend and message.ending is None:
                 message.possible_duplicate = True
                 self._back(part)
@@ -153,9 +160,13 @@ class Life:
             part = accepted[which % len(accepted)]
             ended = part.status != SENT
             shown = {"stat": "DELIVRD", "n": len(self.steps)}
+            also = [other for other in accepted if other is not part and other.status == SENT][: which % 2]
             if not ended:
-                part.receipt, part.status = shown, ("delivered", "undelivered", SENT)[which % 3]
-            facts = {"late": shown} if ended else {"status": part.status, "receipt": shown}
+                for each in (part, *also):
+                    each.receipt, each.status = shown, ("delivered", "undelivered", SENT)[which % 3]
+            facts: dict[str, Any] = {"late": shown} if ended else {"status": part.status, "receipt": shown}
+            if also and not ended:
+                facts["also"] = [each.n for each in also]
             self._note(RECEIPT, part, **facts)
 
     def conclude(self, _: int) -> None:
@@ -200,11 +211,13 @@ def test_a_message_read_back_is_what_it_was(parts: int, resend: bool, receipt: b
         lived, read = life.message, life.read_back()
         for name in (*KNOWN, *LIVED):
             assert getattr(read, name) == getattr(lived, name), name
-        shown = [(*facts_of(part).values(), part.receipt, part.n, part.cost) for part in lived.parts]
-        assert [(*facts_of(part).values(), part.receipt, part.n, part.cost) for part in read.parts] == shown
+        shown = [(facts_of(part), part.receipt, part.n, part.cost, part.host) for part in lived.parts]
+        assert [(facts_of(part), part.receipt, part.n, part.cost, part.host) for part in read.parts] == shown
+        assert read.hosts() == lived.hosts()
         assert [part.n for part in read.todo] == [part.n for part in lived.todo]
         assert read.conclusion() == lived.conclusion()
-        assert read.receipt_verdict() == lived.receipt_verdict()
+        for one_for_all in (False, True):
+            assert read.receipt_verdict(one_for_all) == lived.receipt_verdict(one_for_all)
         assert read.due == lived.due
         assert (read.first_refused_at is None) == (lived.first_refused_at is None)
 

@@ -10,7 +10,7 @@ import inspect
 import itertools
 import json
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -93,10 +93,11 @@ def unwritable(journal: SqliteJournal) -> Iterator[None]:
         journal._commits._thread.submit(run, "PRAGMA query_only = 0").result()
 
 
-def provider(port: int = 2775, **settings: Any) -> Provider:
-    """Provider `p` as the reader makes it."""
+def provider(port: int = 2775, backups: Sequence[int] = (), **settings: Any) -> Provider:
+    """Provider `p` as the reader makes it; `backups` are ports too."""
     quick = {"min": "50ms", "max": "50ms"}
-    whole = {"host": "127.0.0.1", "port": port, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
+    hosts = [{"host": "127.0.0.1", "port": each} for each in (port, *backups)]
+    whole = {"hosts": hosts, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
     return read(json.dumps({"providers": {"p": whole}}), "f.yaml").settings.providers["p"]
 
 

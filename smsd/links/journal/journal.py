@@ -7,6 +7,7 @@ when it is needed. What waits to be committed holds its message, so that the fil
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary
@@ -124,7 +125,8 @@ class SqliteJournal:
         start, no = self._place(message)
         part.intent = next(self._numbers)
         self._commits.put("intent", (part.intent, start, no, part.n))
-        self._commits.put(f"step_{start}", (no, part.intent, time.time(), INTENT, part.n, ""))
+        facts = "" if part.host == message.host else _at(part.host)
+        self._commits.put(f"step_{start}", (no, part.intent, time.time(), INTENT, part.n, facts))
         self._commits.then(message, then, message, part)
 
     def note(self, message: Message, kind: str, part: Part | None = None, **facts: Any) -> None:
@@ -361,6 +363,12 @@ class SqliteJournal:
     def room(self) -> int:
         """Octets that are free on its disk."""
         return self._file.room()
+
+
+@lru_cache(maxsize=512)
+def _at(host: str | None) -> str:
+    """The facts of an intent."""
+    return dumps({"host": host}).decode()
 
 
 def _names(groups: Sequence[str], keys: Sequence[str], numbers: Sequence[str]) -> list[str]:
