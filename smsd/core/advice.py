@@ -17,6 +17,9 @@ _NAME = "look at `host`, or say in `tls.server_hostname` the name that the certi
 _AUTHORITY = "name the provider's authority, or its own certificate, in `tls.ca_file`"
 _CERTIFICATES = {9: _DATES, 10: _DATES, 62: _NAME, 64: _NAME, 18: _AUTHORITY, 19: _AUTHORITY, 20: _AUTHORITY}
 
+_TOO_OLD = ("PROTOCOL VERSION", "UNSUPPORTED PROTOCOL", "VERSION TOO LOW")
+"""OpenSSL's words where the peer's newest version of TLS is below the oldest that this machine takes."""
+
 _TLS_ALERT = b"\x15\x03"
 """How a TLS server answers what is not TLS: a record of type alert (RFC 8446 §5.1)."""
 
@@ -52,6 +55,8 @@ def distrusted(code: int, why: str) -> str:
 
 def no_handshake(port: int, why: str) -> str:
     """No TLS came about, for another reason than the certificate."""
+    if any(words in why.upper() for words in _TOO_OLD):
+        return f"TLS: {why}: the provider speaks only TLS 1.1 or older: ask it for TLS 1.2 or newer"
     if "ALERT" in why.upper():  # so it does speak TLS
         return f"TLS: {why}: the provider refuses ours; look at `tls.cert_file`, and ask it for its terms"
     return f"TLS: {why}: is {port} a TLS port? Look at `port` and `tls`"
