@@ -4,10 +4,22 @@ Each begins with the fact; what follows its last colon is advice. The codes are 
 """
 
 import errno
+from collections.abc import Mapping
 
 _NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 _ALLOW = "ask the provider whether it lets this machine's address in"
+
+SILENT = (0, "no connection within bind_timeout")
+"""What an address says that does not answer at all."""
+
+_PLACE = f"look at `host` and `port`, and {_ALLOW}"
+_UNCONNECTED = (
+    ({0}, f"a firewall in between, or the provider's; {_PLACE}"),
+    ({errno.ECONNREFUSED}, f"nothing listens there; {_PLACE}"),
+    ({*_NO_ROUTE}, "look at `host`, and at this machine's network and VPN"),
+)
+"""What the first of these codes suggests."""
 
 UNANSWERED = f"no answer to the bind within bind_timeout: look at `host`, `port` and `tls`, and {_ALLOW}"
 """Connected, and nothing came back."""
@@ -30,21 +42,16 @@ def unresolved(host: str, why: str, *, dns_is_silent: bool) -> str:
     return f"{host} can't be resolved: {why}: {advice}"
 
 
-def unreachable(where: str, code: int | None, why: str) -> str:
-    """TCP says no."""
-    if code == errno.ECONNREFUSED:
-        return f"{where}: {why}: nothing listens there; look at `host` and `port`, and {_ALLOW}"
-    if code in _NO_ROUTE:
-        return f"{where}: {why}: look at `host`, and at this machine's network and VPN"
-    return f"{where}: {why}"
-
-
-def silent(where: str) -> str:
-    """TCP says nothing."""
-    return (
-        f"{where}: no connection within bind_timeout: a firewall in between, or the provider's; look at `host` and "
-        f"`port`, and {_ALLOW}"
-    )
+def unconnected(where: str, said: Mapping[str, tuple[int | None, str]]) -> str:
+    """TCP comes about to none of the host's addresses: what each of them said, errno and words, or `SILENT`."""
+    of_each: dict[str, list[str]] = {}
+    for address, (_, why) in said.items():
+        of_each.setdefault(why, []).append(address)
+    one = len(said) == 1
+    fact = ", ".join(why if one else f"{why} ({', '.join(which)})" for why, which in of_each.items()) or "no address"
+    codes = {code for code, _ in said.values()}
+    advice = next((advice for those, advice in _UNCONNECTED if codes & those), None)
+    return f"{where}: {fact}: {advice}" if advice else f"{where}: {fact}"
 
 
 def distrusted(code: int, why: str) -> str:

@@ -4,11 +4,12 @@ import asyncio
 import os
 import socket
 import ssl
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from smsd.core import advice
 from smsd.core.errors import LinkDown
-from smsd.settings.model import Tls
+from smsd.links import addresses
+from smsd.settings.model import Tls, host_port
 
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 """Seconds, seconds, probes: a half-open connection is noticed even while nothing is sent (quirk Q43)."""
@@ -95,8 +96,8 @@ class Dialer:
         """Connects. Raises LinkDown with a sentence for people."""
         deadline = asyncio.get_running_loop().time() + self._timeout
         context = _context(self._tls) if self._tls is not None else None
-        addresses = await _resolve(host, port, deadline)
-        raw = await _connect(addresses, f"{host}:{port}", deadline)
+        found = await addresses.resolve(host, port, deadline)
+        raw = await addresses.connect(found, host_port(host, port), deadline)
         name = (self._tls.server_hostname or host) if self._tls is not None else None
         return await _talk(raw, port, peer, context, name, deadline)
 
@@ -112,45 +113,6 @@ def _context(tls: Tls) -> ssl.SSLContext:
     except OSError as error:  # ssl.SSLError is one too
         raise LinkDown("smsc", f"TLS: the files of this provider can't be used: {error}") from None
     return context
-
-
-async def _resolve(host: str, port: int, deadline: float) -> list[Any]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise LinkDown("smsc", advice.unresolved(host, "no answer", dns_is_silent=True)) from None
-    except socket.gaierror as error:
-        silent = error.errno == socket.EAI_AGAIN
-        raise LinkDown("smsc", advice.unresolved(host, error.strerror or str(error), dns_is_silent=silent)) from None
-    except UnicodeError as error:  # no name that DNS could have
-        raise LinkDown("smsc", advice.unresolved(host, str(error), dns_is_silent=False)) from None
-
-
-async def _connect(addresses: list[Any], where: str, deadline: float) -> socket.socket:
-    """The first address that takes a connection; the last one's reason if none does."""
-    why = f"{where}: no address"
-    for family, kind, protocol, _, address in addresses:
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await _connect_to(family, kind, protocol, address)
-        except TimeoutError:
-            why = advice.silent(where)
-        except OSError as error:
-            why = advice.unreachable(where, error.errno, os.strerror(error.errno) if error.errno else str(error))
-    raise LinkDown("smsc", why)
-
-
-async def _connect_to(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
-    raw = socket.socket(family, kind, protocol)
-    try:
-        raw.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(raw, address)
-    except BaseException:
-        raw.close()
-        raise
-    return raw
 
 
 async def _talk(

@@ -18,14 +18,29 @@ from smsd.core import advice
     ids=errno.errorcode.get,
 )
 def test_what_tcp_says_comes_first_and_then_what_to_look_at(code: int, word: str) -> None:
-    told = advice.unreachable("smsc.example:2775", code, os.strerror(code))
+    told = advice.unconnected("smsc.example:2775", {"192.0.2.1": (code, os.strerror(code))})
     assert told.startswith(f"smsc.example:2775: {os.strerror(code)}: ")
     assert word in told
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, None])
 def test_what_nobody_foresaw_is_told_as_it_is(code: int | None) -> None:
-    assert advice.unreachable("smsc.example:2775", code, "odd") == "smsc.example:2775: odd"
+    assert advice.unconnected("smsc.example:2775", {"192.0.2.1": (code, "odd")}) == "smsc.example:2775: odd"
+
+
+def test_of_several_addresses_each_is_told_with_what_it_said() -> None:
+    refused = errno.ECONNREFUSED, "Connection refused"
+    said = {"2001:db8::1": advice.SILENT, "192.0.2.1": refused, "192.0.2.2": refused}
+    told = advice.unconnected("smsc.example:2775", said)
+    fact = "no connection within bind_timeout (2001:db8::1), Connection refused (192.0.2.1, 192.0.2.2)"
+    assert told.startswith(f"smsc.example:2775: {fact}: a firewall in between")
+
+
+@pytest.mark.parametrize("why", ["tlsv1 alert protocol version", "unsupported protocol"])
+def test_a_peer_of_old_tls_is_told_as_that(why: str) -> None:
+    told = advice.no_handshake(2775, why)
+    assert "speaks only TLS 1.1 or older" in told
+    assert "cert_file" not in told
 
 
 def test_a_name_that_is_unknown_and_a_dns_that_is_silent_are_told_apart() -> None:
