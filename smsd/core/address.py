@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from smsd.core import numbering
 from smsd.core.errors import ContractError
+from smsd.settings.model import LONGEST_NAME, LONGEST_NUMBER
 
 SHORTEST, LONGEST = 5, 15
 """Digits of a recipient: short codes, and the bound of E.164 §6.2."""
@@ -102,13 +103,20 @@ def _of_region(digits: str, region: str, without_zero: str | None) -> str:
 def sender(requested: str | None, senders: Sequence[str]) -> str:
     """The sender to use, as the provider's list `senders` writes it; "" leaves it to the provider.
 
-    Numbers are compared without their `+`. Raises ContractError `sender-not-allowed`.
+    Without a list it may be any that a PDU can carry: a name over 11 characters, or a number over 15 digits, is none
+    (as in the settings, SMPP 3.4 §5.2.8). Numbers are compared without their `+`. Raises ContractError
+    `sender-not-allowed`.
     """
     if not requested:
         return senders[0] if senders else ""
-    if not senders or requested in senders:
+    if requested in senders:
         return requested
     number = requested.removeprefix("+")
+    if not senders:
+        if len(number) > LONGEST_NUMBER if _is_number(number) else len(requested) > LONGEST_NAME:
+            bounds = f"a name of at most {LONGEST_NAME} characters, or a number of at most {LONGEST_NUMBER} digits"
+            raise _not_allowed(f"{requested!r} is too long: a sender is {bounds}")
+        return requested
     if _is_number(number):
         for allowed in senders:
             if allowed.removeprefix("+") == number:

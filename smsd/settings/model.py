@@ -293,12 +293,15 @@ class QuietHours(Section):
         return ZoneInfo(self.timezone)
 
 
+LONGEST_NAME, LONGEST_NUMBER = 11, 15
+
+
 def fitting_sender(sender: str) -> str:
     if re.fullmatch(r"\+?[0-9]+", sender):
-        if len(sender.lstrip("+")) > 15:
-            raise rule(f"a sender's number has at most 15 digits, got {sender!r}")
-    elif len(sender) > 11:
-        raise rule(f"a sender's name has at most 11 characters, got {sender!r}")
+        if len(sender.lstrip("+")) > LONGEST_NUMBER:
+            raise rule(f"a sender's number has at most {LONGEST_NUMBER} digits, got {sender!r}")
+    elif len(sender) > LONGEST_NAME:
+        raise rule(f"a sender's name has at most {LONGEST_NAME} characters, got {sender!r}")
     return sender
 
 
