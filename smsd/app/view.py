@@ -18,6 +18,8 @@ from smsd.links.page.facts import moment
 from smsd.links.web import Reply, Request
 from smsd.settings.model import Settings
 
+BLOCKED = "the broker takes no publishes: it is short of memory or disk"
+
 
 class View:
     """Reads what the daemon's parts know; changes nothing but the gauges."""
@@ -73,10 +75,16 @@ class View:
             "node": self._node,
             "version": __version__,
             "started_at": timestamp(self._started_at),
-            "broker": {"state": "connected" if self._broker.connected else "closed", "detail": self._broker.state},
+            "broker": self._broker_status(),
             "outbox": len(self._outbox),
             "providers": {name: self._provider(name) for name in self.settings.providers},
         }
+
+    def _broker_status(self) -> dict[str, str]:
+        broker = self._broker
+        if broker.connected and broker.blocked:
+            return {"state": "blocked", "detail": BLOCKED}
+        return {"state": "connected" if broker.connected else "closed", "detail": broker.state}
 
     def _provider(self, name: str) -> dict[str, Any]:
         if (holding := self._holdings.get(name)) is not None:
@@ -91,7 +99,7 @@ class View:
         if not broker.connected:
             troubles.append(f"no broker, nothing is sent: {broker.state}")
         elif broker.blocked:
-            troubles.append("the broker takes no publishes: it is short of memory or disk")
+            troubles.append(f"nothing is sent: {BLOCKED}")
         if self._journal.trouble is not None:
             troubles.append(f"{self._journal.trouble}; nothing is taken until the journal can be written")
         if self.refused is not None:
@@ -106,6 +114,8 @@ class View:
         told = [f"{bound}/{active} providers bound, {waiting} waiting"]
         if not self._broker.connected:
             told.append(f"no broker: {self._broker.state}")
+        elif self._broker.blocked:
+            told.append(f"nothing is sent: {BLOCKED}")
         if self._journal.trouble is not None:
             told.append(f"intake stopped: {self._journal.trouble}")
         elif self._outbox.full:

@@ -129,7 +129,7 @@ def _nobody(settings: "Settings", provider: str) -> click.ClickException:
         told = ask(settings)
     except NoDaemon as nobody:
         return Unavailable(str(nobody))
-    if told["broker"]["state"] != "connected":
+    if told["broker"]["state"] == "closed":
         return Unavailable(f"smsd runs, but has no connection to RabbitMQ: {told['broker'].get('detail')}")
     if provider != ALL and provider not in told["providers"]:
         return click.ClickException(f"the running smsd does not know {provider} yet: systemctl reload smsd")
