@@ -16,11 +16,13 @@ _STATES = {
     "ACCEPTD": 6,
     "UNKNOWN": 7,
     "REJECTD": 8,
+    "SCHEDULED": 0,
+    "SKIPPED": 9,
 }
 
 
 def message_state(stat: str) -> int:
-    """The number of a stat word (SMPP 3.4 §5.2.28); words of a provider's own are UNKNOWN."""
+    """The number of a stat word (SMPP 3.4 §5.2.28, 5.0 §4.7.15); words of a provider's own are UNKNOWN."""
     return _STATES.get(stat, _STATES["UNKNOWN"])
 
 

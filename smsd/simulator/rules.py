@@ -40,6 +40,8 @@ def _rising(span: Any) -> Any:
 
 Status = Annotated[int, BeforeValidator(_number), Field(ge=0, le=0xFFFFFFFF)]
 Octet = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
+Tag = Annotated[str, Field(pattern=r"^0[xX][0-9A-Fa-f]{4}$")]
+Hex = Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2})*$")]
 Regex = Annotated[str, AfterValidator(_compiles)]
 EncodingName = Annotated[str, AfterValidator(_encodes)]
 Seconds = Annotated[float, Field(ge=0)]
@@ -81,9 +83,10 @@ class Match(Facts):
 
 
 class ErrorRule(Match):
-    """Submits that are refused with `status`."""
+    """Submits that are refused with `status`, and with these words in additional_status_info_text if any."""
 
     status: Status
+    words: str = Field("", max_length=255)
 
 
 class DisconnectRule(Match):
@@ -168,6 +171,8 @@ class Rules(Facts):
     """
     latency: Span = 0.0
     """From a submit to its answer."""
+    tlvs: dict[Tag, Hex] = {}
+    """What the answer to an accepted submit carries besides its message_id, such as a price."""
     throttle: Throttle = Throttle()
     errors: tuple[ErrorRule, ...] = ()
     no_answer: tuple[Match, ...] = ()

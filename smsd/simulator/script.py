@@ -28,6 +28,8 @@ class Verdict:
     status: int | None
     cut: str = ""
     """`before` or `after` the answer the connection is aborted; empty: it is not."""
+    words: str = ""
+    """Why it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Script:
             if cut == "before" or _first(self._no_answer, subject):
                 return Verdict(None, cut)
             if error := _first(self._errors, subject):
-                return Verdict(error.status, cut)
+                return Verdict(error.status, cut, error.words)
         if self._throttling:
             return Verdict(self._throttle(system_id, now, unanswered, queued), cut)
         return Verdict(0, cut) if cut else _ACCEPTED

@@ -2,7 +2,7 @@
 
 import time
 
-from smsd.core.smpp.codec import Pdu
+from smsd.core.smpp.codec import Pdu, encode_tlvs
 from smsd.simulator.accounts import Accounts
 from smsd.simulator.connection import Connection
 from smsd.simulator.messages import ENROUTE, Message, Messages
@@ -13,6 +13,8 @@ from smsd.simulator.script import Ids, Script, Verdict
 from smsd.simulator.timetable import Timetable
 
 WRONG_STATE = 0x04
+WORDS = 0x001D
+"""additional_status_info_text (SMPP 3.4 §5.3.2.11)."""
 _NOT_BOUND = Verdict(WRONG_STATE)
 
 
@@ -31,6 +33,7 @@ class Submits:
         """Goes by these rules from now on."""
         self._rules = rules
         self._script = Script(rules)
+        self._tlvs = encode_tlvs([(int(tag, 16), bytes.fromhex(value)) for tag, value in rules.tlvs.items()])
         if rules.message_ids != self._ids.rules:
             self._ids = _ids(rules)
 
@@ -51,9 +54,9 @@ class Submits:
         if verdict.status is None:
             return
         if latency:
-            self._timetable.at(now + latency, self._answer, connection, pdu, verdict.status, message, verdict.cut)
+            self._timetable.at(now + latency, self._answer, connection, pdu, verdict, message)
         else:
-            self._answer(connection, pdu, verdict.status, message, verdict.cut)
+            self._answer(connection, pdu, verdict, message)
 
     def _accept(self, system_id: str, pdu: Pdu, frame: bytes, at: float) -> Message:
         outcome = self._script.outcome(pdu)
@@ -72,15 +75,18 @@ class Submits:
         self.messages.add(message)
         return message
 
-    def _answer(self, connection: Connection, pdu: Pdu, status: int, message: Message | None, cut: str) -> None:
+    def _answer(self, connection: Connection, pdu: Pdu, verdict: Verdict, message: Message | None) -> None:
         connection.unanswered -= 1
+        status, cut = verdict.status or 0, verdict.cut
         if message is None:
-            connection.answer(pdu.command, pdu.sequence, status)
+            words = b"\0" + encode_tlvs([(WORDS, verdict.words.encode())]) if verdict.words else b""
+            connection.answer(pdu.command, pdu.sequence, status, words)
         else:
             early = self._rules.receipts.before_response
             if early and _is_reported(message):
                 self._send_receipts(message)
-            connection.answer(pdu.command, pdu.sequence, status, message.message_id.encode("ascii") + b"\0")
+            body = message.message_id.encode("ascii") + b"\0" + self._tlvs
+            connection.answer(pdu.command, pdu.sequence, status, body)
             if message.registered_delivery and not early:
                 self._plan_receipts(message)
         if cut and not connection.closing:
