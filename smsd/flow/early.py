@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from smsd.core.address import tail
 from smsd.core.receipt import Receipt
 from smsd.core.smpp.codec import Pdu
+from smsd.settings.model import Provider
 
 PARK = 30.0
 """Seconds that a receipt waits for its submit_sm_resp, which some SMSCs send later (quirk Q12)."""
@@ -69,15 +70,21 @@ class Early:
     def __init__(self) -> None:
         self._doubts: dict[str, tuple[str, Doubts]] = {}
         """Of each provider: its receipt group, and what is in doubt."""
+        self._settings: dict[str, Provider] = {}
         self._parked: dict[str, dict[Parked, None]] = {}
         """By the provider that it came from, the oldest first."""
         self._claims: dict[tuple[str, str], dict[Parked, str]] = {}
         """By receipt group and id; with the provider that it came from."""
 
-    def join(self, provider: str, group: str, doubts: Doubts) -> None:
-        """A provider whose messages are filed within this group from now on."""
-        self._doubts[provider] = group, doubts
-        self._parked.setdefault(provider, {})
+    def join(self, provider: Provider, group: str, doubts: Doubts) -> None:
+        """A provider whose messages are filed within this group from now on, by these settings."""
+        self._settings[provider.name] = provider
+        self._doubts[provider.name] = group, doubts
+        self._parked.setdefault(provider.name, {})
+
+    def settings(self, provider: str) -> Provider | None:
+        """By which a message of a provider's was sent, whoever of its group its receipt came from."""
+        return self._settings.get(provider)
 
     def expects(self, groups: Sequence[str], numbers: Sequence[str], now: float) -> bool:
         """Whether an answer within these groups may still come about one of these numbers."""

@@ -94,7 +94,7 @@ class Receipts:
         """Reads by these settings from now on; messages sent under an earlier receipt group are still found."""
         self.provider = provider
         self._groups = [group, *(other for other in self._groups if other != group)][:GROUPS]
-        self._early.join(provider.name, group, self._doubts)
+        self._early.join(provider, group, self._doubts)
         self._assembler.parts_wait = provider.parts_wait
         # Of two with one data_coding the first is the plainer one: gsm7 before gsm7-tr.
         self._charsets = {encoding.data_coding: encoding.name for encoding in reversed(provider.encodings)}
@@ -219,7 +219,7 @@ class Receipts:
         named = [other for other in message.parts if other.accepted and other.smsc_id is not None]
         if part.smsc_id is None or len(named) < 2:
             return []
-        base = self.provider.message_id.submit
+        base = self._settings_of(message).message_id.submit
         name = message_id.filed(part.smsc_id, base)
         return [other for other in named if other is not part and message_id.filed(other.smsc_id or "", base) == name]
 
@@ -232,8 +232,8 @@ class Receipts:
             self._journal.note(message, RECEIPT, part, late=shown)
             return
         final = receipt.outcome is not Outcome.INTERMEDIATE
-        status = str(receipt.outcome) if final else SENT
-        twins = self._twins(message, part)
+        status = str(receipt.outcome) if final else part.status
+        twins = [twin for twin in self._twins(message, part) if not twin.settled]
         for each in (part, *twins):
             each.receipt, each.status = shown, status
         also = {"also": [twin.n for twin in twins]} if twins else {}
@@ -244,17 +244,20 @@ class Receipts:
 
     def _ended(self, message: Message, part: Part) -> bool:
         """Whether no receipt of the part can change anything any more."""
-        if self._one_for_all and any(other.settled for other in message.parts):
+        if self._one_for_all(message) and any(other.settled for other in message.parts):
             return True
         return part.settled or message.status in FINAL - {UNCERTAIN}
 
-    @property
-    def _one_for_all(self) -> bool:
-        return self.provider.receipt_for == "message"
+    def _one_for_all(self, message: Message) -> bool:
+        return self._settings_of(message).receipt_for == "message"
+
+    def _settings_of(self, message: Message) -> Provider:
+        """Those of the provider that it was sent by: another one of its group may get its receipt."""
+        return self._early.settings(message.provider) or self.provider
 
     def conclude(self, message: Message) -> None:
         """Ends a message whose receipts say enough."""
-        ending = message.receipt_verdict(self._one_for_all)
+        ending = message.receipt_verdict(self._one_for_all(message))
         if ending is None or message.status in FINAL - {UNCERTAIN}:
             return
         if message.status == UNCERTAIN and message.result is not None:

@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from by_hand import OK, Document, Field, field, response
 from receipts import appendix_b
+from rig.patience import eventually as eventually_in_process
+from rig.stage import Stage
+from test_fault_s1_other_binds import beside, deliver
 from world import eventually, in_a_loop
 
 from smsd.core.smpp import pdus
@@ -143,6 +146,38 @@ async def test_case_03_of_two_before_the_last_answer_the_first_decides() -> None
         await f.becomes("delivered")
         await f.quiet()
         assert f.statuses() == ["sent", "delivered"]
+
+
+@pytest.mark.parametrize("mode", ["message", "segments"])
+@in_a_loop
+async def test_case_03_the_settings_of_the_message_s_own_provider_count(mode: str) -> None:
+    """Its receipt may come over another bind of the group."""
+    others = {"message": "segments", "segments": "message"}[mode]
+    async with (
+        field(receipt_group="acme", receipt_for=mode) as f,
+        beside(f, receipt_group="acme", receipt_for=others) as (other, _),
+    ):
+        await accepted(f, b"71", b"72")
+        await deliver(other, "71")
+        await f.quiet()
+        assert f.statuses() == ["sent", "delivered"][: 2 if mode == "message" else 1]
+
+
+def test_case_03_a_receipt_from_before_a_restart_counts_after_it(stage: Stage) -> None:
+    simulator = stage.simulator(receipts={"stat": None})
+    daemon = stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    id = crm.send(TWO)
+    first, second = crm.result(id, "sent")["parts"]
+    simulator.receipt(first["smsc_id"])
+    eventually_in_process(lambda: simulator.deliveries() or None)
+    daemon.kill9()
+    stage.bound(simulator, receipts=True)
+    simulator.receipt(second["smsc_id"])
+    assert [part["receipt"]["id"] for part in crm.result(id, "delivered")["parts"]] == [
+        first["smsc_id"],
+        second["smsc_id"],
+    ]
 
 
 # --- one id for all segments

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from by_hand import OK, Document, Field, field, pdu, response
 from receipts import appendix_b
+from rig.stage import Stage
 from world import in_a_loop
 
 from smsd.core.smpp import pdus
@@ -169,6 +170,14 @@ async def test_case_10_words_of_a_late_refusal_are_told() -> None:
 
 
 @in_a_loop
+async def test_case_10_words_are_not_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "casino" in (await rejected(words(b"no casino here")))["detail"]
+    shown = capsys.readouterr().out
+    assert "status=rejected" in shown
+    assert "casino" not in shown
+
+
+@in_a_loop
 async def test_case_10_words_of_one_refused_segment_are_told() -> None:
     async with field() as f:
         f.request("x" * 200)
@@ -176,3 +185,23 @@ async def test_case_10_words_of_one_refused_segment_are_told() -> None:
         f.smsc.send(response(await f.smsc.hears(pdus.SUBMIT_SM, 2), words(b"too many parts"), 0x0B))
         failed = await f.becomes("failed")
         assert (failed["reason"], "too many parts" in failed["detail"]) == ("partly-sent", True)
+
+
+# --- processes
+
+
+def test_case_09_tlvs_and_words_survive_a_restart(stage: Stage) -> None:
+    errors = [{"text": "casino", "status": "0x0B", "words": "no casinos"}]
+    simulator = stage.simulator(tlvs={"0x1422": "302e3033"}, errors=errors, receipts={"stat": None})
+    daemon = stage.bound(simulator, receipts=True)
+    crm = stage.crm
+    sent, refused = crm.send("hello", id="sent"), crm.send("casino", id="refused")
+    assert "no casinos" in crm.final(refused)["detail"]
+    assert crm.result(sent, "sent")["parts"][0]["tlvs"] == {"0x1422": "302e3033"}
+    daemon.kill9()
+    stage.bound(simulator, receipts=True)
+    (submit,) = [submit for submit in simulator.submits() if submit["text"] == "hello"]
+    simulator.receipt(submit["message_id"])
+    delivered = crm.result(sent, "delivered")
+    assert delivered["parts"][0]["tlvs"] == {"0x1422": "302e3033"}
+    assert delivered["host"] == f"127.0.0.1:{simulator.port}"
