@@ -1,10 +1,10 @@
 # Each target is one or two lines that could as well be typed.
 RELEASES ?= trixie forky
 
-.PHONY: help demo test test-brokers quirks check bench chaos fuzz wheel deb clean
+.PHONY: help demo test test-brokers test-debian13 quirks check bench chaos fuzz wheel deb clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## a broker, two providers and smsd on this machine, and messages going through (KEEP=1 leaves it running)
 	deploy/setup.sh demo
@@ -22,6 +22,11 @@ test-brokers: ## what meets a broker, on RabbitMQ 4.0 and 4.3 from Debian 13 and
 		SMSD_TEST_DEBIAN=$$release SMSD_TEST_QUEUES=quorum .venv/bin/python -m pytest --numprocesses 2 --dist worksteal \
 			$$(cat tests/brokers/selection) $(ARGS) || failed="$$failed $$release"; \
 	done; test -z "$$failed" || { echo "failed on:$$failed"; exit 1; }
+
+test-debian13: ## demo and test from a fresh clone on a fresh Debian 13, by debootstrap, as root (RELEASE=forky WHAT="demo" ARGS="-k text")
+	@echo "Makes a Debian $(or $(RELEASE),trixie) in .run, clones this commit into it, and runs there: $(or $(WHAT),demo test)."
+	deploy/setup.sh debian
+	python3 tests/rig/fresh.py $(or $(RELEASE),trixie) $(or $(WHAT),demo test)
 
 quirks: ## the quirks of SMSCs that we survive, by number, each line a test (tests/quirks)
 	@deploy/setup.sh test

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run on Debian 12: `setup.sh demo` what the demo needs, `setup.sh test` everything.
+# Makes this checkout ready to run on Debian 12 or newer: `setup.sh demo` what the demo needs, `setup.sh test` everything,
+# `setup.sh debian` what makes another Debian to run it on.
 # Runs as root or with sudo; where nothing is missing it needs neither, and is done in no time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -103,8 +104,13 @@ install_node_peers() {
 }
 
 case $target in
+    debian)
+        have debootstrap || apt_install debootstrap
+        have git || apt_install git
+        exit
+        ;;
     demo | test) ;;
-    *) fail "usage: deploy/setup.sh demo|test" ;;
+    *) fail "usage: deploy/setup.sh demo|test|debian" ;;
 esac
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || install_rabbitmq
 if [ "$target" = demo ]; then

@@ -6,7 +6,6 @@ the tests with the Python of the machine. `python tests/rig/debian.py trixie` ma
 
 import fcntl
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -37,12 +36,12 @@ def programs() -> Path | None:
 def _debootstrap(release: str, packages: str, found: Path) -> None:
     begun = found.with_suffix(".begun")
     shutil.rmtree(begun, ignore_errors=True)
-    own = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    main = ["Identifier: Packages", f"Release: {own}", "Component: main"]
-    look = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *main]
-    mirror = subprocess.run(look, check=True, capture_output=True, text=True).stdout.split()[0]
+    ours = ["Identifier: Packages", "Label: Debian", "Component: main"]
+    look = ["apt-get", "indextargets", "--format", "$(REPO_URI)", *ours]
+    mirrors = subprocess.run(look, check=True, capture_output=True, text=True).stdout.split()
+    assert mirrors, "apt-get knows no mirror of Debian: run apt-get update first"
     script = [] if (SCRIPTS / release).exists() else ["sid"]  # a release that this debootstrap is too old to know
-    make = ["debootstrap", "--variant=minbase", f"--include={packages}", release, str(begun), mirror, *script]
+    make = ["debootstrap", "--variant=minbase", f"--include={packages}", release, str(begun), mirrors[0], *script]
     made = subprocess.run(["unshare", "--mount", *make], capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-2000:] + made.stderr
     for package in begun.glob("var/cache/apt/archives/*.deb"):

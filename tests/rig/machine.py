@@ -22,7 +22,10 @@ PACKAGES = "systemd,systemd-sysv,python3"
 
 
 def debian_root() -> Path:
-    """A root of this machine's release, made by debootstrap unless an earlier run has (half a minute)."""
+    """A root of this machine's release, made by debootstrap unless an earlier run has (half a minute).
+
+    The package is for the release that built it, so that another one is tried on another machine: `make test-debian13`.
+    """
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
     made = debian.root(release, PACKAGES, f"debian-{release}")
     getty = made / "etc/systemd/system/console-getty.service"  # there is no console to log in at
