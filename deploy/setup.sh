@@ -58,7 +58,8 @@ install_rabbitmq() {
     say "the system's own broker is left off; ours are private nodes on 127.0.0.1"
 }
 
-# What checks the alert rules, the unit and the package, what looks at the status page, and what a power cut leaves.
+# What checks the alert rules, the unit and the package, what looks at the status page and at PDUs, and what a power cut
+# leaves.
 install_judges() {
     have promtool || install_without_starting prometheus prometheus.service
     have systemd-analyze || apt_install systemd
@@ -66,6 +67,7 @@ install_judges() {
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || apt_install fonts-dejavu-core
     have debootstrap || apt_install debootstrap
     have strace || apt_install strace
+    have tshark || apt_install tshark
     have dpkg-deb || apt_install dpkg
 }
 
