@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -276,8 +277,14 @@ def test_a_nested_callback_is_echoed(depth: int) -> None:
     assert json.loads(dumps({"callback": callback})) == {"callback": callback}
 
 
-def test_a_callback_nested_beyond_what_we_can_follow_is_refused_by_name() -> None:
-    refused = refusal(nested(511))
+def test_the_deepest_callback_is_echoed_or_refused_by_name() -> None:
+    """Up to 3.11 Python can't follow all that 1 KB has room for."""
+    deepest = nested(511)
+    if sys.version_info >= (3, 12):
+        callback = read_request(deepest, None).callback
+        assert json.loads(dumps({"callback": callback})) == {"callback": callback}
+        return
+    refused = refusal(deepest)
     assert (refused.field, refused.sentence) == ("callback", "is nested too deeply")
     assert refused.known == {"id": GOOD["id"], "to": GOOD["to"], "callback": None}
 
