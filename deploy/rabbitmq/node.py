@@ -41,6 +41,7 @@ RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
 
 START_SECONDS = 90.0  # about 4 s on an idle machine, much more on a loaded one
 STOP_SECONDS = 30.0
+RUN_SECONDS = 240.0  # a script of ours calls rabbitmqctl seven times: 2 s each on an idle machine, 15 were seen
 
 CONFIGURATION = """\
 listeners.tcp.local = 127.0.0.1:{amqp}
@@ -248,7 +249,7 @@ class Node:
         env = {**own, "PATH": f"{RABBITMQ_BIN}:{own['PATH']}", **environment}
         command, quiet = within(self._root, [*argv]), subprocess.DEVNULL
         return subprocess.run(
-            command, env=env, stdin=quiet, capture_output=True, text=True, check=False, timeout=START_SECONDS
+            command, env=env, stdin=quiet, capture_output=True, text=True, check=False, timeout=RUN_SECONDS
         )
 
     def _check_ports(self) -> None:
