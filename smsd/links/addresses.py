@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from itertools import chain, zip_longest
 from typing import Any
 
@@ -18,6 +19,8 @@ Address = tuple[Any, ...]
 
 async def resolve(host: str, port: int, deadline: float) -> list[Address]:
     """All addresses of a host, until `deadline` (loop time). Raises LinkDown."""
+    with suppress(socket.gaierror, UnicodeError):  # an address: nobody has to be asked, so nobody can be silent
+        return [*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)]
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout_at(deadline):
@@ -41,7 +44,7 @@ async def connect(addresses: list[Address], where: str, deadline: float) -> sock
     untried = _interleaved(addresses)
     delay = min(DELAY, (deadline - loop.time()) / (2 * len(addresses) or 1))
     trying: dict[asyncio.Task[socket.socket], str] = {}
-    said: dict[str, tuple[int | None, str]] = {}
+    said: dict[str, tuple[int | None, str]] = dict.fromkeys((address[4][0] for address in addresses[:1]), advice.SILENT)
     try:
         while (trying or untried) and loop.time() < deadline:
             if untried:

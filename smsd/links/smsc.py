@@ -94,8 +94,8 @@ class Dialer:
 
     async def __call__(self, host: str, port: int, peer: Peer) -> SmscConnection:
         """Connects. Raises LinkDown with a sentence for people."""
-        deadline = asyncio.get_running_loop().time() + self._timeout
         context = _context(self._tls) if self._tls is not None else None
+        deadline = asyncio.get_running_loop().time() + self._timeout  # no file of ours costs the provider its time
         found = await addresses.resolve(host, port, deadline)
         raw = await addresses.connect(found, host_port(host, port), deadline)
         name = (self._tls.server_hostname or host) if self._tls is not None else None

@@ -9,9 +9,10 @@ import pytest
 from smsd.core.receipt import Receipt, parse
 from smsd.settings.model import ReceiptFormat
 
-ENTRIES = [
+EVERYTHING = [
     json.loads(line) for line in (Path(__file__).parents[1] / "data" / "receipts.jsonl").read_text("utf-8").splitlines()
 ]
+ENTRIES = [entry for entry in EVERYTHING if not entry.get("message")]
 TAGS = {"receipted_message_id": 0x001E, "message_state": 0x0427}
 FIELDS = {"id", "sub", "dlvrd", "submit_date", "done_date", "stat", "err", "text"}
 
@@ -33,8 +34,14 @@ def receipt_of(entry: dict[str, Any]) -> Receipt:
 
 
 def test_every_entry_is_read() -> None:
-    assert len(ENTRIES) == 51
+    assert (len(EVERYTHING), len(ENTRIES)) == (51, 49)
     assert FIELDS.issuperset(name for entry in ENTRIES for name in entry["expected"])
+
+
+def test_what_says_nothing_of_a_receipt_is_none() -> None:
+    for entry in EVERYTHING:
+        if entry.get("message"):
+            assert parse(bytes.fromhex(entry["short_message_hex"]), 0x04, 0, [], ReceiptFormat()) is None
 
 
 @every_entry

@@ -140,6 +140,16 @@ async def test_case_02_nobody_answers_and_the_time_is_over() -> None:
     assert down.value.reason.startswith(said)
 
 
+@in_a_loop
+async def test_case_02_an_address_is_never_told_as_a_matter_of_dns() -> None:
+    now = asyncio.get_running_loop().time()
+    assert [address[4][0] for address in await addresses.resolve("127.0.0.1", 2775, now)] == ["127.0.0.1"]
+    assert [address[4][0] for address in await addresses.resolve("::1", 2775, now)] == ["::1"]
+    with pytest.raises(LinkDown) as down:
+        await connect("127.0.0.1", port=2775, seconds=0.0)
+    assert down.value.reason.startswith("two.test:2775: no connection within bind_timeout: ")
+
+
 def test_case_02_the_families_take_turns() -> None:
     six, four = [at(f"2001:db8::{n}", 1) for n in (1, 2, 3)], [at(f"192.0.2.{n}", 1) for n in (1, 2)]
     order = [address[4][0] for address in addresses._interleaved([*six, *four])]

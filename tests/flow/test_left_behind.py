@@ -37,7 +37,7 @@ def facts(message: Message) -> dict[str, Any]:
     told["parts"] = [asdict(part) | {"body": None, "intent": None, "written": None} for part in message.parts]
     for part in told["parts"]:
         if part["status"] == IN_FLIGHT:  # this attempt counts with its outcome
-            part["attempts"] = None
+            part["attempts"] = told["host"] = None
     told["todo"] = [part.n for part in message.todo]
     if message.status is not None:  # decided and told: how it was decided no longer matters
         del told["ending"], told["corrects"]

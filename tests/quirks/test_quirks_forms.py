@@ -29,9 +29,12 @@ async def test_every_form_of_receipts_jsonl_is_acknowledged_and_comes_with_all_i
             octets = bytes.fromhex(entry["short_message_hex"])
             assert await f.deliver(octets, *tlvs_of(entry), data_coding=entry.get("data_coding", 0)) == OK
         await f.quiet()
+        receipts = [entry for entry in COLLECTED if not entry.get("message")]
+        messages = [entry["short_message"] for entry in COLLECTED if entry.get("message")]
+        assert [each["text"] for each in f.inbound] == messages
         shown = [each["receipt"] for each in f.unmatched]
-        assert len(shown) == len(COLLECTED) == 51
-        for receipt, entry in zip(shown, COLLECTED, strict=True):
+        assert len(shown) + len(messages) == len(COLLECTED) == 51
+        for receipt, entry in zip(shown, receipts, strict=True):
             assert {name: receipt[name] for name in FIELDS & receipt.keys()} == entry["expected"], entry["source"]
             assert (receipt["raw"], receipt["raw_hex"]) == (entry["short_message"], entry["short_message_hex"])
 
@@ -59,7 +62,7 @@ FORMS: dict[str, tuple[bytes, list[tuple[int, bytes]], dict[str, Any]]] = {
     "a state with a NUL": (b"", [(0x001E, b"77"), (0x0427, b"\x02\x00")], {}),
     "a state in the vendor's tag too": (b"", [(0x1427, b"\x08"), (0x001E, b"77"), STATE_2], {}),
     "TLVs twice": (b"", [(0x001E, b"77"), STATE_2, (0x001E, b"78"), (0x0427, b"\x05")], {}),
-    "a state that the stat contradicts": (b"id:77 stat:ENROUTE", [STATE_2], {}),
+    "a state that the stat contradicts": (b"id:77 stat:DELIVRD", [(0x0427, b"\x05")], {}),
     "nothing but id and stat": (b"id:77 stat:DELIVRD", [], {}),
     "an unknown word beside a state": (b"id:77 stat:HANDSET_OK", [STATE_2], {}),
     "a NUL at its end": (TEXT_77.encode() + b"\0", [], {}),
