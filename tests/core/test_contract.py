@@ -188,7 +188,7 @@ SEGMENTS = "must be a whole number from 1 to 255"
         ("on_uncertain", "retry", "must be report or resend"),
         ("campaign", "c" * 129, "must have at most 128 characters, this one has 129"),
         ("campaign", "\ud800", "holds a lone surrogate: send whole characters"),
-        ("tlvs", [], TLVS),
+        ("tlvs", ["0x1401"], TLVS),
         ("tlvs", {"tag": "00"}, TLVS),
         ("tlvs", {"0x1401": "0"}, TLVS),
         ("tlvs", {"0x1401": 5}, TLVS),
