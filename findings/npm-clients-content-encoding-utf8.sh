@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A content_encoding of utf-8, as kombu and Celery write it by default, is too much for two of npm's three AMQP clients.
+# A content_encoding of utf-8 is too much for two of npm's three AMQP clients.
 #
 # The property names what a body was put through, like HTTP's Content-Encoding (gzip, deflate); a charset is none, but
 # many publishers write one there. Expected: ignored, or taken for identity. What happens: rabbitmq-client hands out the
 # octets instead of the object that content_type application/json asks for, without a word; @cloudamqp/amqp-client with
-# its codecs throws, and a subscription of it gives the message back, for ever.
+# its codecs throws.
 # Seen with rabbitmq-client 5.0.8, @cloudamqp/amqp-client 4.1.1, amqplib 2.3.1, Node 20.20, RabbitMQ 3.10.8.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
