@@ -10,6 +10,8 @@ from rig.patience import eventually
 from rig.service import CONFIG, Service
 from rig.stage import Stage
 
+pytestmark = pytest.mark.timeout(900)  # the first to ask makes the Debian and the package
+
 
 def configured(service: Service, stage: Stage, port: int, *, bound: bool = True, **settings: Any) -> dict[str, Any]:
     """Writes and returns settings with one provider `p` at a port, and starts smsd unless told otherwise."""

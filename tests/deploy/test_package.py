@@ -20,6 +20,8 @@ from smsd import __version__
 ROOT = Path(__file__).parents[2]
 NEXT = "9.9.9"
 
+pytestmark = pytest.mark.timeout(900)  # the first to ask makes the Debian and the package
+
 
 @pytest.fixture(scope="module")
 def next_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
