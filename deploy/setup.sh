@@ -67,6 +67,7 @@ install_judges() {
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || apt_install fonts-dejavu-core
     have debootstrap || apt_install debootstrap
     have strace || apt_install strace
+    have pivot_root || apt_install util-linux-extra # of its own after Debian 13
     have tshark || apt_install tshark
     have dpkg-deb || apt_install dpkg
 }
