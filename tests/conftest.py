@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from rig import rabbit
 from rig.stage import Stage
+
+# A machine that does much else is slow at times, which says nothing of the code.
+settings.register_profile("facts", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("facts")
 
 
 @pytest.fixture(scope="session")

@@ -93,10 +93,10 @@ def unwritable(journal: SqliteJournal) -> Iterator[None]:
         journal._commits._thread.submit(run, "PRAGMA query_only = 0").result()
 
 
-def provider(port: int = 2775, backups: Sequence[int] = (), **settings: Any) -> Provider:
+def provider(port: int = 2775, backups: Sequence[int] = (), host: str = "127.0.0.1", **settings: Any) -> Provider:
     """Provider `p` as the reader makes it; `backups` are ports too."""
     quick = {"min": "50ms", "max": "50ms"}
-    hosts = [{"host": "127.0.0.1", "port": each} for each in (port, *backups)]
+    hosts = [{"host": host, "port": each} for each in (port, *backups)]
     whole = {"hosts": hosts, "system_id": "acme", "receipts": False, "reconnect": quick, **settings}
     return read(json.dumps({"providers": {"p": whole}}), "f.yaml").settings.providers["p"]
 
