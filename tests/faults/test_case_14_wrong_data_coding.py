@@ -78,7 +78,7 @@ async def test_case_23_a_header_that_no_flag_announces_is_a_header() -> None:
 
 
 @in_a_loop
-async def test_case_9_tlvs_of_all_parts_of_an_inbound_message_are_kept() -> None:
+async def test_case_09_tlvs_of_all_parts_of_an_inbound_message_are_kept() -> None:
     async with field() as f:
         for n, tlvs in ((2, [(0x1401, b"\2"), (0x1402, b"\2")]), (1, [(0x1401, b"\1"), (0x020C, b"\0\7")])):
             assert await f.deliver(bytes((5, 0, 3, 9, 2, n)) + b"x", *tlvs, esm_class=0x40) == OK
@@ -87,5 +87,5 @@ async def test_case_9_tlvs_of_all_parts_of_an_inbound_message_are_kept() -> None
 
 
 @in_a_loop
-async def test_case_9_without_tlvs_an_inbound_message_has_none() -> None:
+async def test_case_09_without_tlvs_an_inbound_message_has_none() -> None:
     assert "tlvs" not in await heard(b"", (0x0424, b"hello"))
