@@ -66,9 +66,12 @@ def recipient(to: str, *, default_region: str | None = None) -> str:
     digits = to
     if not (digits.isascii() and digits.isdigit()):
         digits = to.translate(_STRIPPED)
-    if not (digits.isascii() and digits.isdigit()):
-        raise _bad_number(_foreign(digits))
-    zero = None if digits is to else _BRACKETED_ZERO.search(to)
+        if not (digits.isascii() and digits.isdigit()):
+            raise _bad_number(_foreign(digits))
+    bracketed = digits is not to and ("(" in to or "[" in to or "{" in to)
+    if default_region is None and not bracketed and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST:
+        return digits  # most of them
+    zero = _BRACKETED_ZERO.search(to) if bracketed else None
     without_zero = f"{to[: zero.start(1)]}{to[zero.end(1) :]}".translate(_STRIPPED) if zero else None
     try:
         if default_region is not None and "+" not in to:

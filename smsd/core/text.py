@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from smsd.core import concat, gsm, national
 from smsd.core.errors import ContractError
@@ -60,8 +60,7 @@ class Split:
     elements: bytes = b""
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(NamedTuple):
     """A text in one encoding. `weights` are each character's septets where those count and not the octets."""
 
     octets: bytes
@@ -89,10 +88,12 @@ def split(
     if "\0" in text:
         raise _not_encodable(text, text.index("\0"), "any encoding")
     encoding, data_coding, ways = _choose(text, encodings, forced, flash)
-    name = encoding.name
-    segments, written = min(
-        ((_segments(text, name, way, long_messages), way) for way in ways), key=lambda found: len(found[0])
-    )
+    name, written = encoding.name, ways[0]
+    segments = _segments(text, name, written, long_messages)
+    for other in ways[1:]:
+        shorter = _segments(text, name, other, long_messages)
+        if len(shorter) < len(segments):
+            segments, written = shorter, other
     if len(segments) > most:
         raise _too_long(f"takes {len(segments)} segments in {name}; max_segments is {most}")
     payload = written.octets if long_messages == "payload" and len(segments) > 1 else None
@@ -121,9 +122,9 @@ def decode(octets: bytes, name: str, errors: str = "strict", tables: national.Ta
 
 def room(name: str, user_data_octets: int) -> int:
     """How many octets of short_message fit into `user_data_octets` on the air."""
-    if name == GSM7 or name in NATIONAL:
-        return user_data_octets * 8 // 7
-    return user_data_octets & ~1 if name == UCS2 else user_data_octets
+    if name == UCS2:
+        return user_data_octets & ~1
+    return user_data_octets * 8 // 7 if name == GSM7 or name in NATIONAL else user_data_octets
 
 
 def cut(text: str, octets: bytes, name: str, user_data_octets: int) -> tuple[bytes, ...]:
@@ -226,16 +227,15 @@ def _data_coding(encoding: Encoding, flash: bool) -> int | None:
 
 
 def _segments(text: str, name: str, written: _Written, long_messages: str) -> tuple[bytes, ...]:
-    taken = len(written.elements)
+    octets, taken = written.octets, len(written.elements)
     alone = USER_DATA_OCTETS - (taken and taken + 1)
+    length = len(octets) if written.weights is None else sum(written.weights)
+    if length <= room(name if written.weights is None else GSM7, alone):
+        return (octets,)
     joined = USER_DATA_OCTETS - concat.UDH_OCTETS[long_messages] - taken
     if written.weights is not None:
-        if sum(written.weights) <= room(GSM7, alone):
-            return (written.octets,)
-        return _cut_weights(written.octets, written.weights, room(GSM7, joined))
-    if len(written.octets) <= room(name, alone):
-        return (written.octets,)
-    return cut(text, written.octets, name, joined)
+        return _cut_weights(octets, written.weights, room(GSM7, joined))
+    return cut(text, octets, name, joined)
 
 
 def _cut_units(octets: bytes, limit: int, width: int, leads: Container[int]) -> tuple[bytes, ...]:
