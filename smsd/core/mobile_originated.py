@@ -7,6 +7,7 @@ octets beside it. What goes out is always text that JSON can carry: no U+0000, n
 import codecs
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ _CONCAT_8, _CONCAT_16, _PORTS_8, _PORTS_16 = 0x00, 0x08, 0x04, 0x05
 
 _CONTROL = re.compile("[\\x00-\\x09\\x0b\\x0e-\\x1f\\x7f-\\x9f\\ufffd]")
 """What no phone sends in a text, and what stands for octets that could not be read."""
+
+_MARKS = {codecs.BOM_UTF16_BE: "utf-16-be", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF8: "utf-8"}
 
 _HIGH_OCTETS = 0x06
 """The UTF-16 units of Latin, Greek, Cyrillic, Hebrew and Arabic letters begin with an octet up to this one."""
@@ -155,21 +158,33 @@ def readable(octets: bytes, encoding: str | None, tables: national.Tables) -> tu
     if encoding is None:
         return None, not octets
     exact = not _contradicts(octets, encoding)
-    if encoding == UCS2:
-        octets, marked = _without_mark(octets)
-        exact = exact and not marked
-    elif encoding == GSM7:
-        tables, known = _known(tables)
-        exact = exact and known
-    try:
-        text = decode(octets, encoding, tables=tables)
-    except UnicodeError:
-        text = _with_replacements(octets, encoding, tables)
-        exact = False
+    if (marked := _by_mark(octets)) is not None:
+        text, exact = marked, False
+    else:
+        tables, known = _known(tables) if encoding == GSM7 else (national.DEFAULT, True)
+        text, complete = _decoded(octets, encoding, tables)
+        exact = exact and known and complete
     # A NUL at the end is an SMSC's own, from a C string; elsewhere it is content that JSON consumers choke on.
     text = text.rstrip("\0")
     sound = text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return sound, exact and _CONTROL.search(sound) is None
+
+
+def _by_mark(octets: bytes) -> str | None:
+    """The text behind a byte order mark, which some handsets write, and which says more than data_coding does."""
+    for mark, codec in _MARKS.items():
+        if octets.startswith(mark):
+            with suppress(UnicodeDecodeError):
+                return octets.removeprefix(mark).decode(codec)
+    return None
+
+
+def _decoded(octets: bytes, encoding: str, tables: national.Tables) -> tuple[str, bool]:
+    """The text, and whether all octets could be read."""
+    try:
+        return decode(octets, encoding, tables=tables), True
+    except UnicodeError:
+        return _with_replacements(octets, encoding, tables), False
 
 
 def _contradicts(octets: bytes, encoding: str) -> bool:
@@ -179,15 +194,6 @@ def _contradicts(octets: bytes, encoding: str) -> bool:
     if encoding == UCS2:
         return all(0x20 <= octet < 0x7F or octet in b"\r\n" for octet in octets)
     return len(octets) % 2 == 0 and max(octets[::2]) <= _HIGH_OCTETS
-
-
-def _without_mark(octets: bytes) -> tuple[bytes, bool]:
-    """UTF-16, big end first, without the byte order mark that a few handsets write, and whether there was one."""
-    if octets.startswith(codecs.BOM_UTF16_BE):
-        return octets[2:], True
-    if octets.startswith(codecs.BOM_UTF16_LE) and len(octets) % 2 == 0:
-        return b"".join(octets[at + 1 : at + 2] + octets[at : at + 1] for at in range(2, len(octets), 2)), True
-    return octets, False
 
 
 def _known(tables: national.Tables) -> tuple[national.Tables, bool]:

@@ -24,6 +24,20 @@ async def test_case_14_a_byte_order_mark_is_obeyed_and_dropped(codec: str) -> No
     assert (message["text"], message["raw_hex"]) == (WORDS, octets.hex())
 
 
+@pytest.mark.parametrize(("codec", "data_coding"), [("utf-16-le", 0), ("utf-16-be", 3), ("utf-8", 8), ("utf-8", 3)])
+@in_a_loop
+async def test_case_14_a_mark_says_more_than_data_coding(codec: str, data_coding: int) -> None:
+    octets = f"\ufeff{WORDS}".encode(codec)
+    message = await heard(octets, data_coding=data_coding)
+    assert (message["text"], message["raw_hex"]) == (WORDS, octets.hex())
+
+
+@in_a_loop
+async def test_case_14_octets_that_only_begin_as_a_mark_are_text() -> None:
+    message = await heard(b"\xff\xfeabc", data_coding=3)
+    assert message["text"] == "ÿþabc"
+
+
 @in_a_loop
 async def test_case_14_the_mark_of_the_first_part_counts_for_all() -> None:
     octets = f"\ufeff{WORDS}".encode("utf-16-le")
