@@ -69,6 +69,8 @@ install_judges() {
     have strace || apt_install strace
     have pivot_root || apt_install util-linux-extra # of its own after Debian 13
     have tshark || apt_install tshark
+    [ -n "$(php -m 2>/dev/null | grep -x amqp)" ] || apt_install php-cli php-amqp
+    ruby -e 'require "bunny"' 2>/dev/null || apt_install ruby-bunny
     have dpkg-deb || apt_install dpkg
 }
 

@@ -1,4 +1,4 @@
-"""CRMs that this project did not write: three AMQP clients of npm, and what comes by STOMP, MQTT and AMQP 1.0."""
+"""CRMs that this project did not write: AMQP clients of npm, PHP and Ruby; STOMP, MQTT and AMQP 1.0."""
 
 import json
 import os
@@ -72,6 +72,16 @@ def test_door_F3_a_client_of_npm_gets_results_as_objects_and_its_replies(scene: 
     assert [(each["kind"], each["status"]) for each in told["result"]] == [("object", "sent"), ("object", "delivered")]
     assert {each["status"] for each in told["reply"]} <= {"sent", "delivered"}
     assert scene.crm.final(client)["status"] == "delivered"
+
+
+@pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize(("program", "script"), [("php", "crm.php"), ("ruby", "crm.rb")])
+def test_a_client_of_debians_gets_its_results(scene: Stage, program: str, script: str) -> None:
+    command = [program, str(HERE / script), scene.url, scene.prefix]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["status"], each["correlation"]) for each in told] == [("sent", "c-1"), ("delivered", "c-1")]
 
 
 def test_door_F9_of_direct_replies_to_amqplib_none_is_counted_as_dropped(scene: Stage, daemon: Daemon) -> None:
