@@ -87,9 +87,10 @@ def test_a_message_without_receipt_ends_as_sent(crm: Crm) -> None:
         "result_id": body["result_id"], "id": id, "provider": "p", "campaign": "autumn",
         "callback": {"order": [1, None, "ё"]}, "to": NUMBER, "from": "ACME", "status": "sent", "final": True,
         "reason": None, "detail": None, "permanent": False, "smpp_status": None, "encoding": "gsm7", "segments": 1,
-        "segments_sent": 1, "attempts": 1, "possible_duplicate": False, "corrects": None,
+        "segments_sent": 1, "attempts": 1, "possible_duplicate": False, "corrects": None, "host": body["host"],
         "parts": [{"n": 1, "smsc_id": body["parts"][0]["smsc_id"], "status": "sent", "smpp_status": ACCEPTED}],
     }  # fmt: skip
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", body["host"])
     assert re.fullmatch(r"\d+", body["parts"][0]["smsc_id"])
     assert all(times.values())
 
