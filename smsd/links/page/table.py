@@ -136,9 +136,10 @@ def _opened(name: str, provider: Mapping[str, Any], opened: Opened, facts: Facts
     results = facts.today.get(name, {})
     counts = ", ".join(f"{number(count)} {status}" for status, count in sorted(results.items()))
     log = "".join(_event(event, facts.at) for event in opened.events)
+    ceiling = "" if _held_down(provider) else f"<p>Ceiling: {code(provider['ceiling']['detail'])}</p>"
     return (
         f"<p>Today: {counts or 'no results yet'}</p>"
-        f"<p>Ceiling: {code(provider['ceiling']['detail'])}</p>"
+        f"{ceiling}"
         f"{chart(opened.hour, facts.titles.get(name) or name, facts.at)}"
         f'<h3>Connection log</h3><ol class="log">{log or "<li>nothing yet</li>"}</ol>'
     )
