@@ -8,6 +8,7 @@ The network is the machine's own, so that a broker or a simulator on 127.0.0.1 c
 import contextlib
 import os
 import platform
+import secrets
 import subprocess
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +35,19 @@ def debian_root() -> Path:
     return made
 
 
+# Two machines in one cgroup would have their services' cgroups in common, and kill each other's.
+OWN_CGROUP = """
+set -e
+mount -t cgroup2 cgroup2 "$0" && mkdir "$0/$1" && echo $$ > "$0/$1/cgroup.procs" && umount "$0"
+shift
+exec "$@"
+"""
+NO_CGROUP = """
+mount -t cgroup2 cgroup2 "$0"
+for each in 1 2 3 4 5; do find "$0/$1" -depth -type d -exec rmdir {} + && break; sleep 0.2; done
+"""
+
+
 class Machine:
     """A booted machine; `close` ends it. `place` is an empty directory that it may have, and leaves empty."""
 
@@ -41,7 +55,10 @@ class Machine:
         place.mkdir()
         kinds = ["--pid", "--mount", "--uts", "--ipc", "--cgroup", *([] if network else ["--net"])]
         dying_with_us = ["setpriv", "--pdeathsig", "KILL"]  # when a test takes too long, nobody closes anything
-        boot = [*dying_with_us, "unshare", "--fork", "--kill-child", *kinds, "bash", BOOT, root, place]
+        self._apart = ["unshare", "--mount", "sh", "-c"]
+        self._own = [place, f"smsd-machine-{secrets.token_hex(4)}"]
+        alone = [*self._apart, OWN_CGROUP, *self._own]
+        boot = [*dying_with_us, *alone, "unshare", "--fork", "--kill-child", *kinds, "bash", BOOT, root, place]
         self._log = place.with_suffix(".log")
         with self._log.open("wb") as log:
             self._unshare = subprocess.Popen(boot, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -63,6 +80,7 @@ class Machine:
         """Kills its systemd, and with it, says the kernel, all of its processes."""
         self._unshare.kill()
         self._unshare.wait()
+        subprocess.run([*self._apart, NO_CGROUP, *self._own], check=False, capture_output=True)
 
     def _booted(self) -> int | None:
         """The PID, outside, of its systemd, once that can be talked to."""
