@@ -11,6 +11,7 @@ from rich.table import Table
 
 from smsd.cli.options import config_option, json_option, load_to_look
 from smsd.cli.running import NoDaemon, ask, known_last, without_daemon
+from smsd.core.ceiling import held_down
 from smsd.core.contract import PRIORITIES
 
 PIPE_WIDTH = 200
@@ -83,12 +84,6 @@ def _row(name: str, provider: dict[str, Any]) -> list[str]:
         waiting,
         escape("; ".join(filter(None, (_brief(provider["detail"]), held_down(provider))))),
     ]
-
-
-def held_down(provider: dict[str, Any]) -> str:
-    """What holds an open provider below its limit, and which setting would help; nothing where that is the limit."""
-    ceiling = provider.get("ceiling") or {"by": "none"}
-    return str(ceiling["detail"]) if ceiling["by"] in ("throttled", "window") else ""
 
 
 def _brief(detail: str | None) -> str:

@@ -1,6 +1,7 @@
 """What a provider can reach now, and what holds it there: /status, `smsd status` and the page say it alike."""
 
 from collections import deque
+from collections.abc import Mapping
 from math import ceil
 from statistics import median
 from typing import Any
@@ -59,6 +60,12 @@ def ceiling(
         return _told(None, "none", f"no `max_rate`; window {window}, and nothing was answered yet")
     rest = "" if allowed is None else f"; window {window} at {_time(answer or 0)} would allow {_shown(allowed)}/s"
     return _told(max_rate, "max_rate", f"`max_rate` {max_rate:g}/s{rest}")
+
+
+def held_down(provider: Mapping[str, Any]) -> str:
+    """Of a provider as /status shows it: what holds it below its limit; nothing where that is the limit itself."""
+    found = provider["ceiling"]
+    return str(found["detail"]) if found is not None and found["by"] in ("throttled", "window") else ""
 
 
 def _told(per_second: float | None, by: str, detail: str) -> dict[str, Any]:

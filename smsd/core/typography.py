@@ -40,7 +40,7 @@ def split_short(text: str, split: Callable[[str], Split], *, simplify: bool) -> 
     text = composed(text)
     if not simplify:
         return split(text), False
-    plain = text.translate(_SIMPLIFIED)
+    plain = text.translate(_SIMPLIFIED) or text  # of a text of nothing but blanks without width nothing is left
     try:
         found = split(text)
     except ContractError as error:

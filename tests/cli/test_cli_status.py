@@ -201,7 +201,7 @@ def test_what_is_wrong_and_what_is_paused_is_told(capsys: pytest.CaptureFixture[
     provider = {
         "active": True, "state": "closed", "since": "2026-03-01T12:00:00.000Z", "host": None, "max_rate": 1000.0,
         "rate_now": 62.5, "window": 10, "window_used": 3, "waiting": {"urgent": 1, "normal": 2, "bulk": 300},
-        "paused": True, "detail": "connection closed: ESME_RINVPASWD [0x0E]; next try in 300 s",
+        "paused": True, "detail": "connection closed: ESME_RINVPASWD [0x0E]; next try in 300 s", "ceiling": None,
     }  # fmt: skip
     broker = {"state": "closed", "detail": "127.0.0.1:1: Connection refused"}
     whole = {"node": "n", "version": "0.1.0", "started_at": "2026-03-01T12:00:00.000Z", "broker": broker}
@@ -229,7 +229,7 @@ def test_quiet_hours_are_told_and_what_other_columns_say_is_not(
     provider = {
         "active": True, "state": "open", "since": None, "host": "h:1", "max_rate": None, "rate_now": None,
         "window": 10, "window_used": 0, "waiting": dict.fromkeys(("urgent", "normal", "bulk"), 0),
-        "paused": False, "detail": detail,
+        "paused": False, "detail": detail, "ceiling": None,
     }  # fmt: skip
     whole = {"node": "n", "version": "0.1.0", "started_at": None, "broker": {"state": "connected"}}
     show({**whole, "providers": {"p": provider}})

@@ -95,7 +95,7 @@ async def test_typography_is_kept_by_default() -> None:
     assert (len(found), "text_changed" in result) == (2, False)
 
 
-@pytest.mark.parametrize("text", ["Hello “world”", "«Привет» — " * 9, "plain " * 40])
+@pytest.mark.parametrize("text", ["Hello “world”", "«Привет» — " * 9, "plain " * 40, "\u200b" * 100])
 @in_a_loop
 async def test_typography_is_kept_where_nothing_is_saved(text: str) -> None:
     found, result = await sent(text, typography="simplify")

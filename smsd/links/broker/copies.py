@@ -47,14 +47,13 @@ class Copies:
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
+        self._drop(len(self._waiting))
         self._waiting.clear()
         self._out.clear()
 
     def send(self, queue: str, publication: Publication) -> None:
         session = self._session
-        if session is None:
-            return
-        if not replies.usable(queue):
+        if session is None or not replies.usable(queue):
             self._on_dropped()
         elif self._channel is not None:
             self._publish(session, queue, publication)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from smsd.core.ceiling import held_down
 from smsd.core.contract import PRIORITIES
 from smsd.links.page.chart import chart
 from smsd.links.page.facts import FAILED, Facts, Opened, Wish, moment, number
@@ -74,7 +75,7 @@ def _body(name: str, facts: Facts, opened: Opened | None) -> str:
     word = state(provider)
     cells = "".join(_cell(column, html) for column, html in _cells(name, provider, word, facts))
     rows = f'<tr><th scope="row">{_name(name, facts, opened is not None)}</th>{cells}</tr>'
-    detail = "; ".join(filter(None, (brief(provider["detail"] or ""), _held_down(provider))))
+    detail = "; ".join(filter(None, (brief(provider["detail"] or ""), held_down(provider))))
     if detail and word != "not active":
         rows += f'<tr class="detail"><td colspan="{len(COLUMNS)}">{code(detail)}</td></tr>'
     if opened is not None:
@@ -126,17 +127,11 @@ def _limit(provider: Mapping[str, Any], word: str) -> str:
     return f"{number(provider['rate_now'])} of {limit}" if word == "throttled" and provider["rate_now"] else limit
 
 
-def _held_down(provider: Mapping[str, Any]) -> str:
-    """What holds an open provider below its limit; nothing where that is the limit itself."""
-    ceiling = provider["ceiling"]
-    return str(ceiling["detail"]) if ceiling["by"] in ("throttled", "window") else ""
-
-
 def _opened(name: str, provider: Mapping[str, Any], opened: Opened, facts: Facts) -> str:
     results = facts.today.get(name, {})
     counts = ", ".join(f"{number(count)} {status}" for status, count in sorted(results.items()))
     log = "".join(_event(event, facts.at) for event in opened.events)
-    ceiling = "" if _held_down(provider) else f"<p>Ceiling: {code(provider['ceiling']['detail'])}</p>"
+    ceiling = "" if held_down(provider) else f"<p>Ceiling: {code(provider['ceiling']['detail'])}</p>"
     return (
         f"<p>Today: {counts or 'no results yet'}</p>"
         f"{ceiling}"
